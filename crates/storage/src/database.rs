@@ -1,0 +1,215 @@
+//! The database: which engine, and how connections are handed out.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool};
+
+use crate::{Conn, StorageError};
+
+/// Which engine a database runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The embedded default.
+    Sqlite,
+    /// For more than one node.
+    Postgres,
+}
+
+/// How long a caller waits for a free connection, or for SQLite's write lock, before it is told to come back.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pools: Pools,
+}
+
+#[derive(Clone, Debug)]
+enum Pools {
+    /// SQLite has one writer. Giving it a pool of one makes waiting writers queue in order here, instead of polling
+    /// for the file lock.
+    Sqlite {
+        readers: SqlitePool,
+        writer: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+impl Database {
+    /// Opens `sqlite:PATH` or `postgres://…`. A SQLite file that does not exist is made, readable by its owner only.
+    pub async fn connect(url: &str) -> Result<Self, StorageError> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        let pools = match scheme {
+            "sqlite" => Self::connect_sqlite(url).await?,
+            "postgres" | "postgresql" => Self::connect_postgres(url).await?,
+            _ => {
+                return Err(StorageError::Url(
+                    "it starts with neither sqlite: nor postgres://".into(),
+                ));
+            }
+        };
+        Ok(Self { pools })
+    }
+
+    async fn connect_sqlite(url: &str) -> Result<Pools, StorageError> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|error| StorageError::Url(error.to_string()))?
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(ACQUIRE_TIMEOUT)
+            .disable_statement_logging();
+        create_private(options.get_filename())?;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.pragma("query_only", "on"))
+            .await?;
+        Ok(Pools::Sqlite { readers, writer })
+    }
+
+    async fn connect_postgres(url: &str) -> Result<Pools, StorageError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| StorageError::Url("not a PostgreSQL connection URL".into()))?
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        Ok(Pools::Postgres(pool))
+    }
+
+    /// The engine behind this handle.
+    pub fn engine(&self) -> Engine {
+        match self.pools {
+            Pools::Sqlite { .. } => Engine::Sqlite,
+            Pools::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// A connection for single queries that change nothing.
+    pub async fn read(&self) -> Result<ReadConn, StorageError> {
+        Ok(ReadConn(match &self.pools {
+            Pools::Sqlite { readers, .. } => Read::Sqlite(readers.acquire().await?),
+            Pools::Postgres(pool) => Read::Postgres(pool.acquire().await?),
+        }))
+    }
+
+    /// A read-only transaction: all its queries see the same moment.
+    pub async fn snapshot(&self) -> Result<Transaction, StorageError> {
+        Ok(Transaction(match &self.pools {
+            Pools::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Pools::Postgres(pool) => Tx::Postgres(
+                pool.begin_with("begin isolation level repeatable read read only")
+                    .await?,
+            ),
+        }))
+    }
+
+    /// A transaction that writes. Dropped without [`Transaction::commit`], it leaves no trace.
+    pub async fn write(&self) -> Result<Transaction, StorageError> {
+        Ok(Transaction(match &self.pools {
+            // A plain `begin` would take the lock only at the first write, after its reads may have gone stale.
+            Pools::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
+            Pools::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        }))
+    }
+
+    /// Closes all connections once they are returned.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    pub(crate) async fn run_migrations(
+        &self,
+        sqlite: &sqlx::migrate::Migrator,
+        postgres: &sqlx::migrate::Migrator,
+    ) -> Result<(), sqlx::migrate::MigrateError> {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => sqlite.run(writer).await,
+            Pools::Postgres(pool) => postgres.run(pool).await,
+        }
+    }
+}
+
+/// SQLite would make the file with the process's umask, often world-readable.
+fn create_private(path: &Path) -> Result<(), StorageError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StorageError::Url(format!(
+            "cannot create {}: {error}",
+            path.display()
+        ))),
+    }
+}
+
+/// A connection for reading.
+#[derive(Debug)]
+pub struct ReadConn(Read);
+
+#[derive(Debug)]
+enum Read {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+impl ReadConn {
+    /// Borrows it for one query.
+    pub fn conn(&mut self) -> Conn<'_> {
+        match &mut self.0 {
+            Read::Sqlite(connection) => Conn::Sqlite(connection),
+            Read::Postgres(connection) => Conn::Postgres(connection),
+        }
+    }
+}
+
+/// An open transaction.
+#[derive(Debug)]
+pub struct Transaction(Tx);
+
+#[derive(Debug)]
+enum Tx {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+impl Transaction {
+    /// Borrows it for one query.
+    pub fn conn(&mut self) -> Conn<'_> {
+        match &mut self.0 {
+            Tx::Sqlite(tx) => Conn::Sqlite(tx),
+            Tx::Postgres(tx) => Conn::Postgres(tx),
+        }
+    }
+
+    /// Makes everything in it durable. When this returns `Ok`, a power cut cannot take it back.
+    pub async fn commit(self) -> Result<(), StorageError> {
+        match self.0 {
+            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! Jeton's database access: two engines behind one SQL text.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`database`] | [`Database`]: the pools of one engine, read connections, snapshots, write transactions |
+//! | [`connection`] | [`Conn`], the borrowed connection every store function takes, and the four query macros |
+//! | [`migrations`] | the schema, embedded from the top-level `migrations/` folder |
+//! | [`batch`] | many rows in one statement |
+//! | [`changes`] | [`ChangeFeed`]: which organizations changed, and since when this node knows |
+//! | [`versioned_cache`] | [`VersionedCache`]: cached rows that are never older than the feed allows |
+//! | [`clock`], [`timestamp`], [`ids`] | time and identifiers, passed in so that tests own them |
+//! | [`error`] | [`StorageError`] |
+//!
+//! SQLite is the embedded default: WAL, `synchronous = FULL` (an acknowledged row survives a power cut), foreign
+//! keys on, one writer. PostgreSQL is for more than one node. Queries are written once with `$1` placeholders:
+//!
+//! ```ignore
+//! pub(crate) async fn rename(conn: Conn<'_>, id: OrganizationId, name: &str) -> Result<bool, StorageError> {
+//!     let changed = execute!(conn, "update organizations set name = $2 where id = $1", id, name)?;
+//!     Ok(changed == 1)
+//! }
+//! ```
+//!
+//! Only where the engines truly differ (locks, batches from JSON) is there a branch, and it lives in this crate.
+
+pub mod batch;
+pub mod changes;
+pub mod clock;
+pub mod connection;
+pub mod database;
+pub mod error;
+pub mod ids;
+pub mod migrations;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod timestamp;
+pub mod versioned_cache;
+
+pub use batch::{BatchSql, execute_batch};
+pub use changes::{ChangeFeed, record_change};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use connection::Conn;
+pub use database::{Database, Engine, ReadConn, Transaction};
+pub use error::StorageError;
+pub use ids::{AudienceId, OrganizationId, PrincipalId, RequestId, SessionId};
+pub use timestamp::Timestamp;
+pub use versioned_cache::{Versioned, VersionedCache};
+
+// The query macros name these from other crates.
+#[doc(hidden)]
+pub use sqlx;
