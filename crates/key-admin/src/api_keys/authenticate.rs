@@ -1,0 +1,266 @@
+//! From a presented key to a known caller, cheapest checks first.
+//!
+//! 1. Length, alphabet, checksum: [`PresentedKey::parse`], before this module is reached.
+//! 2. A key that proved its secret before is found under a keyed hash of the presented string.
+//! 3. Otherwise: the client's budget of failures, the id, then argon2id. All failures so far look alike.
+//! 4. May the key act now? Read from the current row each time, never from the proof: revoked, disabled, expired,
+//!    owner suspended, network, rate limit. Whoever has proven the secret is told which.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use quick_cache::sync::Cache;
+use secrecy::{ExposeSecret, SecretString};
+use storage::{ChangeFeed, Clock, Database, StorageError, Timestamp, Versioned, VersionedCache};
+
+use super::store::{self, KeyRecord};
+use super::{ApiKeyContext, ApiKeyId, KeyState, PresentedKey};
+use crate::hashing::{HashCost, HashError, Hasher, has_other_cost};
+use crate::random::{self, NoRandomness};
+use crate::rate_limit::{Buckets, Limited, RateLimit};
+
+/// Why a presented key is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// Unknown id or wrong secret; which one stays untold.
+    #[error("the API key is not valid")]
+    NotProven,
+    /// This client failed too often lately; nothing was checked.
+    #[error("too many failed attempts from this address")]
+    TooManyFailures {
+        /// When a try can succeed again.
+        retry_after: Duration,
+    },
+    /// The secret is right, but the key was revoked.
+    #[error("the API key has been revoked")]
+    KeyRevoked,
+    /// The secret is right, but the key is disabled.
+    #[error("the API key is disabled")]
+    KeyDisabled,
+    /// The secret is right, but the key has expired.
+    #[error("the API key has expired")]
+    KeyExpired,
+    /// The secret is right, but the key's owner is suspended.
+    #[error("the owner of the API key is suspended")]
+    OwnerSuspended,
+    /// The secret is right, but the key may not be used from this address.
+    #[error("the API key may not be used from this address")]
+    AddressNotAllowed,
+    /// The secret is right, but the key is used more often than its limit allows.
+    #[error("the API key's rate limit is reached")]
+    RateLimited {
+        /// When a try can succeed again.
+        retry_after: Duration,
+    },
+    /// The secret could not be checked.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// The key could not be read.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// When to rehash secrets on use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RehashSettings {
+    pub(crate) cost: HashCost,
+    pub(crate) failure_limit: RateLimit,
+}
+
+/// A secret that matched, and the stored hash that it matched: when the row's hash changes, the proof is void.
+#[derive(Clone, Debug)]
+struct Proof {
+    id: ApiKeyId,
+    matched: Arc<str>,
+}
+
+/// Room in the caches. A proof takes about 100 bytes, a record about 1 KiB.
+const MAX_KEYS: usize = 100_000;
+
+#[derive(Debug)]
+pub(crate) struct Authenticator {
+    database: Database,
+    clock: Arc<dyn Clock>,
+    hasher: Hasher,
+    settings: RehashSettings,
+    /// Keys the digests under which proofs are remembered; lives as long as the process.
+    digest_key: hmac::Key,
+    proofs: Cache<[u8; 32], Proof>,
+    records: VersionedCache<ApiKeyId, KeyRecord>,
+    failures: Buckets<IpAddr>,
+    uses: Buckets<ApiKeyId>,
+}
+
+impl Authenticator {
+    pub(crate) fn new(
+        database: Database,
+        feed: Arc<ChangeFeed>,
+        clock: Arc<dyn Clock>,
+        hasher: Hasher,
+        settings: RehashSettings,
+    ) -> Result<Self, NoRandomness> {
+        Ok(Self {
+            records: VersionedCache::new(feed, MAX_KEYS),
+            database,
+            clock,
+            hasher,
+            settings,
+            digest_key: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()?),
+            proofs: Cache::new(MAX_KEYS),
+            failures: Buckets::new(MAX_KEYS),
+            uses: Buckets::new(MAX_KEYS),
+        })
+    }
+
+    /// Who presents this key, and may it act now?
+    pub(crate) async fn authenticate(
+        &self,
+        presented: &PresentedKey,
+        client: IpAddr,
+    ) -> Result<ApiKeyContext, AuthenticateError> {
+        let record = self.prove(presented, client).await?;
+        admit(&record.value, self.clock.now(), client)?;
+        if let Some(limit) = record.value.key.rate_limit {
+            self.uses
+                .take(&record.value.key.id, limit)
+                .map_err(|Limited { retry_after }| AuthenticateError::RateLimited {
+                    retry_after,
+                })?;
+        }
+        Ok(ApiKeyContext::new(record))
+    }
+
+    async fn prove(
+        &self,
+        presented: &PresentedKey,
+        client: IpAddr,
+    ) -> Result<Arc<Versioned<KeyRecord>>, AuthenticateError> {
+        let digest = self.digest(presented);
+        // Two rounds: the first may find a proof that a changed hash has made void.
+        for _ in 0..2 {
+            // However many requests present the same unproven key at once, one of them checks it.
+            let proof = self
+                .proofs
+                .get_or_insert_async(&digest, self.check_secret(presented, client))
+                .await?;
+            match self.record(proof.id).await? {
+                Some(record) if record.value.secret_hash == proof.matched => return Ok(record),
+                _ => self.proofs.remove(&digest),
+            };
+        }
+        Err(AuthenticateError::NotProven)
+    }
+
+    async fn check_secret(
+        &self,
+        presented: &PresentedKey,
+        client: IpAddr,
+    ) -> Result<Proof, AuthenticateError> {
+        let limit = self.settings.failure_limit;
+        // Taken before the work and given back after success, so that parallel guesses cannot overdraw the budget.
+        let client = network_of(client);
+        self.failures
+            .take(&client, limit)
+            .map_err(
+                |Limited { retry_after }| AuthenticateError::TooManyFailures { retry_after },
+            )?;
+        let record = self
+            .record(presented.id())
+            .await?
+            .ok_or(AuthenticateError::NotProven)?;
+        let stored = record.value.secret_hash.clone();
+        if !self
+            .hasher
+            .verify(presented.whole().clone(), stored.clone())
+            .await?
+        {
+            return Err(AuthenticateError::NotProven);
+        }
+        self.failures.give_back(&client, limit);
+        if has_other_cost(&stored, self.settings.cost) {
+            self.rehash(presented.id(), presented.whole().clone(), stored.clone());
+        }
+        Ok(Proof {
+            id: presented.id(),
+            matched: stored,
+        })
+    }
+
+    async fn record(
+        &self,
+        id: ApiKeyId,
+    ) -> Result<Option<Arc<Versioned<KeyRecord>>>, StorageError> {
+        self.records
+            .get(&id, || async move {
+                let mut read = self.database.read().await?;
+                store::find_record(read.conn(), id).await
+            })
+            .await
+    }
+
+    fn digest(&self, presented: &PresentedKey) -> [u8; 32] {
+        let tag = hmac::sign(
+            &self.digest_key,
+            presented.whole().expose_secret().as_bytes(),
+        );
+        let mut digest = [0; 32];
+        digest.copy_from_slice(tag.as_ref());
+        digest
+    }
+
+    /// Brings a stored hash to the configured cost, in the background; the caller does not wait for it.
+    fn rehash(&self, id: ApiKeyId, secret: SecretString, old: Arc<str>) {
+        let (database, hasher, cost) = (
+            self.database.clone(),
+            self.hasher.clone(),
+            self.settings.cost,
+        );
+        tokio::spawn(async move {
+            let replaced: Result<bool, AuthenticateError> = async {
+                let new = hasher.hash(secret, cost).await?;
+                let mut tx = database.write().await?;
+                let replaced = store::replace_hash(tx.conn(), id, (&old, &new)).await?;
+                tx.commit().await?;
+                Ok(replaced)
+            }
+            .await;
+            match replaced {
+                Ok(replaced) => {
+                    tracing::info!(key = %id, replaced, "rehashed an API key at the configured cost")
+                }
+                Err(error) => tracing::warn!(key = %id, %error, "could not rehash an API key"),
+            }
+        });
+    }
+}
+
+/// May a proven key act now?
+fn admit(record: &KeyRecord, now: Timestamp, client: IpAddr) -> Result<(), AuthenticateError> {
+    match record.key.state(now) {
+        KeyState::Active => {}
+        KeyState::Disabled => return Err(AuthenticateError::KeyDisabled),
+        KeyState::Expired => return Err(AuthenticateError::KeyExpired),
+        KeyState::Revoked => return Err(AuthenticateError::KeyRevoked),
+    }
+    if !record.owner_active {
+        return Err(AuthenticateError::OwnerSuspended);
+    }
+    let networks = &record.key.allowed_networks;
+    let client = client.to_canonical();
+    if !networks.is_empty() && !networks.iter().any(|network| network.contains(&client)) {
+        return Err(AuthenticateError::AddressNotAllowed);
+    }
+    Ok(())
+}
+
+/// One budget per IPv4 address and per IPv6 /64, which is what one subscriber gets.
+fn network_of(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            std::net::Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! argon2id (RFC 9106), keyed with the server's pepper, in a pool that cannot starve the rest of the server.
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use crate::MasterSecret;
+use crate::random::{self, NoRandomness};
+
+/// The cost of one hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HashCost {
+    /// Memory in KiB, at least 8.
+    pub memory_kib: u32,
+    /// Passes over the memory, at least 1.
+    pub iterations: u32,
+}
+
+impl HashCost {
+    /// For API keys: their 256 bits of entropy need no slow hash, only one that a leaked row does not undo.
+    pub const API_KEY: Self = Self {
+        memory_kib: 1024,
+        iterations: 1,
+    };
+    /// For passwords: the OWASP profile, 19 MiB and two passes.
+    pub const PASSWORD: Self = Self {
+        memory_kib: 19 * 1024,
+        iterations: 2,
+    };
+
+    fn params(self) -> Result<Params, HashError> {
+        Params::new(self.memory_kib, self.iterations, 1, None).map_err(|_| HashError::Cost)
+    }
+}
+
+/// Why no hash was computed or compared.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub enum HashError {
+    /// So many hashes wait already that this one would come too late.
+    #[error("too many credentials are being checked at once")]
+    Overloaded,
+    /// The configured cost is outside argon2's range.
+    #[error("the configured hash cost is not usable")]
+    Cost,
+    /// A stored hash is no PHC string.
+    #[error("a stored hash is not readable")]
+    StoredHash,
+    /// See [`NoRandomness`].
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// The hashing thread died.
+    #[error("the hashing thread failed")]
+    Thread,
+}
+
+/// Hashes queue here, at most this many; more would only time out.
+const MAX_WAITING: usize = 256;
+
+/// The pool. Half of the cores hash at most, so that the exchange keeps the other half.
+#[derive(Clone, Debug)]
+pub struct Hasher {
+    pepper: Arc<SecretBox<[u8; 32]>>,
+    threads: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+}
+
+impl Hasher {
+    /// A pool keyed with the pepper that belongs to this master secret.
+    pub fn new(master: &MasterSecret) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            pepper: Arc::new(master.derive("jeton/pepper/v1")),
+            threads: Arc::new(Semaphore::new((cores / 2).max(1))),
+            queue: Arc::new(Semaphore::new(MAX_WAITING)),
+        }
+    }
+
+    /// Hashes a secret under a fresh salt. The answer is a PHC string.
+    pub async fn hash(&self, secret: SecretString, cost: HashCost) -> Result<String, HashError> {
+        let salt: [u8; 16] = random::bytes()?;
+        self.run(move |pepper| {
+            let argon2 = argon2(pepper, cost.params()?)?;
+            let hash = argon2.hash_password_with_salt(secret.expose_secret().as_bytes(), &salt);
+            hash.map(|hash| hash.to_string())
+                .map_err(|_| HashError::Cost)
+        })
+        .await
+    }
+
+    /// Does the secret belong to the PHC string? Compares in constant time.
+    pub async fn verify(&self, secret: SecretString, stored: Arc<str>) -> Result<bool, HashError> {
+        self.run(move |pepper| {
+            let stored = PasswordHash::new(&stored).map_err(|_| HashError::StoredHash)?;
+            let argon2 = argon2(pepper, Params::DEFAULT)?;
+            Ok(argon2
+                .verify_password(secret.expose_secret().as_bytes(), &stored)
+                .is_ok())
+        })
+        .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&[u8]) -> Result<T, HashError> + Send + 'static,
+    ) -> Result<T, HashError> {
+        let place = self
+            .queue
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| HashError::Overloaded)?;
+        let thread = self
+            .threads
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| HashError::Thread)?;
+        let pepper = self.pepper.clone();
+        // The permits live in the closure: a caller that goes away does not free a thread that still hashes.
+        tokio::task::spawn_blocking(move || {
+            let result = work(pepper.expose_secret());
+            drop((thread, place));
+            result
+        })
+        .await
+        .map_err(|_| HashError::Thread)?
+    }
+}
+
+/// Was this PHC string made with another cost than the one configured now?
+pub(crate) fn has_other_cost(stored: &str, cost: HashCost) -> bool {
+    let (Ok(stored), Ok(wanted)) = (PasswordHash::new(stored), cost.params()) else {
+        return false;
+    };
+    Params::try_from(&stored).is_ok_and(|params| {
+        (params.m_cost(), params.t_cost()) != (wanted.m_cost(), wanted.t_cost())
+    })
+}
+
+fn argon2(pepper: &[u8], params: Params) -> Result<Argon2<'_>, HashError> {
+    Argon2::new_with_secret(pepper, Algorithm::Argon2id, Version::V0x13, params)
+        .map_err(|_| HashError::Cost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher(digit: &str) -> Hasher {
+        Hasher::new(
+            &MasterSecret::parse(&format!("{digit}1").repeat(32).replacen('1', "2", 1)).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_hash_belongs_to_one_secret_and_one_pepper() {
+        let hash: Arc<str> = hasher("a")
+            .hash("correct".into(), HashCost::API_KEY)
+            .await
+            .unwrap()
+            .into();
+        assert!(hash.starts_with("$argon2id$v=19$m=1024,t=1,p=1$"), "{hash}");
+        assert!(
+            hasher("a")
+                .verify("correct".into(), hash.clone())
+                .await
+                .unwrap()
+        );
+        assert!(
+            !hasher("a")
+                .verify("wrong".into(), hash.clone())
+                .await
+                .unwrap()
+        );
+        assert!(
+            !hasher("b").verify("correct".into(), hash).await.unwrap(),
+            "another pepper"
+        );
+    }
+
+    #[tokio::test]
+    async fn notices_another_cost() {
+        let hash = hasher("a")
+            .hash("secret".into(), HashCost::API_KEY)
+            .await
+            .unwrap();
+        assert!(!has_other_cost(&hash, HashCost::API_KEY));
+        assert!(has_other_cost(
+            &hash,
+            HashCost {
+                memory_kib: 2048,
+                iterations: 1
+            }
+        ));
+    }
+}

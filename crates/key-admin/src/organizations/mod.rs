@@ -1,0 +1,146 @@
+//! Organizations: the unit of isolation. Every finder in Jeton takes one.
+
+mod store;
+
+use serde::{Deserialize, Serialize};
+use storage::{Clock, Database, OrganizationId, StorageError, Timestamp, Transaction};
+
+/// An organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Organization {
+    /// Its identifier.
+    pub id: OrganizationId,
+    /// Its name in URLs; the issuer of its tokens is `{public_url}/orgs/{slug}`.
+    pub slug: Slug,
+    /// Its name for people.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// An organization's name in URLs: 1 to 63 of `a-z`, `0-9` and `-`, beginning and ending with a letter or digit.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Slug(String);
+
+/// The text is no [`Slug`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an organization's slug is 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
+)]
+pub struct InvalidSlug;
+
+impl Slug {
+    /// Reads a slug.
+    pub fn parse(text: &str) -> Result<Self, InvalidSlug> {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let fits = (1..=63).contains(&text.len()) && text.chars().all(inner);
+        if fits && !text.starts_with('-') && !text.ends_with('-') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidSlug)
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Slug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Slug {
+    type Error = InvalidSlug;
+
+    fn try_from(text: String) -> Result<Self, InvalidSlug> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Slug> for String {
+    fn from(slug: Slug) -> Self {
+        slug.0
+    }
+}
+
+/// Why no organization was made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateOrganizationError {
+    /// Another one has the slug.
+    #[error("an organization with this slug exists already")]
+    SlugTaken,
+    /// The name is empty, blank or longer than 100 characters.
+    #[error("an organization's name has 1 to 100 characters")]
+    InvalidName,
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Organization {
+    /// Adds an organization within `tx`.
+    pub async fn create(
+        tx: &mut Transaction,
+        clock: &dyn Clock,
+        slug: Slug,
+        name: &str,
+    ) -> Result<Self, CreateOrganizationError> {
+        let name = name.trim();
+        if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+            return Err(CreateOrganizationError::InvalidName);
+        }
+        let organization = Self {
+            id: OrganizationId::new(clock),
+            slug,
+            name: name.to_owned(),
+            created_at: clock.now(),
+        };
+        match store::insert(tx.conn(), &organization).await {
+            Ok(()) => Ok(organization),
+            Err(error) if error.is_unique_violation() => Err(CreateOrganizationError::SlugTaken),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Finds one by its slug.
+    pub async fn find(database: &Database, slug: &Slug) -> Result<Option<Self>, StorageError> {
+        let mut read = database.read().await?;
+        store::find_by_slug(read.conn(), slug).await
+    }
+
+    /// All organizations, oldest first.
+    pub async fn list(database: &Database) -> Result<Vec<Self>, StorageError> {
+        let mut read = database.read().await?;
+        store::list(read.conn()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_fit_into_urls() {
+        for good in ["a", "acme", "acme-eu-1", &"x".repeat(63)] {
+            assert!(Slug::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "Acme",
+            "a_b",
+            "a/b",
+            "é",
+            "a b",
+            &"x".repeat(64),
+        ] {
+            assert_eq!(Slug::parse(bad), Err(InvalidSlug), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Token buckets, one per key, in bounded memory (GCRA: a bucket is one number).
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use quick_cache::sync::Cache;
+use serde::{Deserialize, Serialize};
+
+/// How often something may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// The sustained rate, per minute, at least 1.
+    pub per_minute: u32,
+    /// How many may come at once after a pause, at least 1.
+    pub burst: u32,
+}
+
+impl RateLimit {
+    fn interval(self) -> u64 {
+        60_000_000_000 / u64::from(self.per_minute.max(1))
+    }
+
+    fn tolerance(self) -> u64 {
+        self.interval()
+            .saturating_mul(u64::from(self.burst.max(1)) - 1)
+    }
+}
+
+/// The bucket is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the rate limit is reached")]
+pub struct Limited {
+    /// When a try can succeed again.
+    pub retry_after: Duration,
+}
+
+/// The buckets. Memory is bounded: past the capacity, those least used are forgotten.
+#[derive(Debug)]
+pub struct Buckets<K> {
+    started: Instant,
+    /// Nanoseconds after `started` at which the bucket is full again.
+    full_at: Cache<K, Arc<AtomicU64>>,
+}
+
+impl<K: Eq + Hash + Clone> Buckets<K> {
+    /// Room for this many buckets.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            started: Instant::now(),
+            full_at: Cache::new(capacity),
+        }
+    }
+
+    /// Takes one token.
+    pub fn take(&self, key: &K, limit: RateLimit) -> Result<(), Limited> {
+        self.take_at(self.now(), key, limit)
+    }
+
+    /// Puts one token back: what it was taken for did not happen.
+    pub fn give_back(&self, key: &K, limit: RateLimit) {
+        if let Some(full_at) = self.full_at.get(key) {
+            let _ = full_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, |at| {
+                Some(at.saturating_sub(limit.interval()))
+            });
+        }
+    }
+
+    fn take_at(&self, now: u64, key: &K, limit: RateLimit) -> Result<(), Limited> {
+        let Ok(full_at) = self
+            .full_at
+            .get_or_insert_with(key, || Ok::<_, Limited>(Arc::default()))
+        else {
+            return Err(Limited {
+                retry_after: Duration::from_secs(1),
+            });
+        };
+        let taken = full_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, |at| {
+            let base = at.max(now);
+            (base - now <= limit.tolerance()).then(|| base.saturating_add(limit.interval()))
+        });
+        match taken {
+            Ok(_) => Ok(()),
+            Err(at) => Err(Limited {
+                retry_after: Duration::from_nanos(at - now - limit.tolerance()),
+            }),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: RateLimit = RateLimit {
+        per_minute: 60,
+        burst: 3,
+    };
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_burst_then_the_rate() {
+        let buckets = Buckets::new(10);
+        for _ in 0..3 {
+            assert_eq!(buckets.take_at(0, &"a", LIMIT), Ok(()));
+        }
+        let limited = buckets.take_at(0, &"a", LIMIT).unwrap_err();
+        assert_eq!(limited.retry_after, Duration::from_secs(1));
+        assert_eq!(
+            buckets.take_at(0, &"b", LIMIT),
+            Ok(()),
+            "another key has its own bucket"
+        );
+        assert_eq!(buckets.take_at(SECOND, &"a", LIMIT), Ok(()));
+        assert!(buckets.take_at(SECOND, &"a", LIMIT).is_err());
+    }
+
+    #[test]
+    fn a_token_given_back_can_be_taken_again() {
+        let buckets = Buckets::new(10);
+        for _ in 0..100 {
+            assert_eq!(buckets.take_at(0, &"a", LIMIT), Ok(()));
+            buckets.give_back(&"a", LIMIT);
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let buckets = Buckets::new(100);
+        for client in 0..10_000 {
+            let _ = buckets.take_at(0, &client, LIMIT);
+        }
+        assert!(buckets.full_at.len() <= 100);
+    }
+}
