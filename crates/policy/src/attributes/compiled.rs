@@ -1,0 +1,392 @@
+//! A declaration made ready to judge values.
+
+use regex::{Regex, RegexBuilder};
+use serde_json::Value;
+
+use super::{
+    declaration::{
+        AttributeDeclaration, DeclarationFault, MAX_ALLOWED_VALUES, MAX_ITEMS, MAX_LENGTH,
+        MAX_PATTERN_LENGTH,
+    },
+    value::{AttributeValue, Scalar, ValueType},
+};
+use crate::{decision::ReasonCode, name::AttributeName};
+
+/// The largest compiled pattern, in bytes. `\w+` or `[a-z0-9-]{1,255}` need a fraction of it; `\w{1,64}`, which
+/// spells out all letters of all scripts 64 times, needs more.
+const PATTERN_SIZE_LIMIT: usize = 1 << 20;
+
+/// A checked declaration with its pattern and allowed values compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct CompiledAttribute {
+    declaration: AttributeDeclaration,
+    pattern: Option<Regex>,
+    allowed: Option<Vec<Scalar>>,
+}
+
+/// Why a value does not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ValueFault {
+    /// What is wrong.
+    pub(crate) code: ReasonCode,
+    /// Which item of a list it is about. `None`: the whole value.
+    pub(crate) item: Option<usize>,
+    /// The same in English, without the value.
+    pub(crate) detail: String,
+}
+
+impl CompiledAttribute {
+    /// Checks a declaration and makes it ready, or tells all that is wrong with it.
+    pub(crate) fn new(declaration: AttributeDeclaration) -> Result<Self, Vec<DeclarationFault>> {
+        let mut faults = Vec::new();
+        if !(1..=MAX_LENGTH).contains(&declaration.max_length) {
+            faults.push(DeclarationFault::MaxLengthOutOfRange);
+        }
+        if !(1..=MAX_ITEMS).contains(&declaration.max_items) {
+            faults.push(DeclarationFault::MaxItemsOutOfRange);
+        }
+        let pattern = compile_pattern(&declaration).unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        });
+        let mut compiled = Self {
+            declaration,
+            pattern,
+            allowed: None,
+        };
+        match compiled.compile_allowed_values() {
+            Ok(allowed) => compiled.allowed = allowed,
+            Err(unusable) => faults.extend(unusable),
+        }
+        if faults.is_empty() {
+            Ok(compiled)
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The attribute's name.
+    pub(crate) fn name(&self) -> &AttributeName {
+        &self.declaration.name
+    }
+
+    /// Whether every token must carry the attribute.
+    pub(crate) fn is_required(&self) -> bool {
+        self.declaration.required
+    }
+
+    /// Judges `json`: the typed value, or all that is wrong with it.
+    pub(crate) fn read(&self, json: &Value) -> Result<AttributeValue, Vec<ValueFault>> {
+        match json {
+            Value::Array(items) if items.is_empty() => {
+                Err(vec![self.fault(ReasonCode::AttributeEmpty, None)])
+            }
+            Value::Array(items) if self.declaration.list => self.read_list(items),
+            json if self.declaration.list && restricts_nothing(json).is_none() => {
+                Err(vec![self.fault(ReasonCode::AttributeType, None)])
+            }
+            json => self
+                .read_scalar(json)
+                .map(AttributeValue::scalar)
+                .map_err(|codes| {
+                    codes
+                        .into_iter()
+                        .map(|code| self.fault(code, None))
+                        .collect()
+                }),
+        }
+    }
+
+    /// Items beyond the limit are counted, not examined.
+    fn read_list(&self, items: &[Value]) -> Result<AttributeValue, Vec<ValueFault>> {
+        let limit = usize::try_from(self.declaration.max_items).unwrap_or(usize::MAX);
+        let mut faults = Vec::new();
+        if items.len() > limit {
+            faults.push(self.fault(ReasonCode::AttributeTooManyItems, None));
+        }
+        let mut values = Vec::with_capacity(items.len().min(limit));
+        for (index, item) in items.iter().take(limit).enumerate() {
+            match self.read_scalar(item) {
+                Ok(value) => values.push(value),
+                Err(codes) => {
+                    faults.extend(codes.into_iter().map(|code| self.fault(code, Some(index))));
+                }
+            }
+        }
+        if faults.is_empty() {
+            Ok(AttributeValue::list(values))
+        } else {
+            Err(faults)
+        }
+    }
+
+    fn read_scalar(&self, json: &Value) -> Result<Scalar, Vec<ReasonCode>> {
+        if let Some(code) = restricts_nothing(json) {
+            return Err(vec![code]);
+        }
+        let Some(value) = self.declaration.value_type.read(json) else {
+            return Err(vec![ReasonCode::AttributeType]);
+        };
+        let mut codes = match &value {
+            Scalar::String(text) => self.text_faults(text),
+            _ => Vec::new(),
+        };
+        if self
+            .allowed
+            .as_ref()
+            .is_some_and(|allowed| !allowed.contains(&value))
+        {
+            codes.push(ReasonCode::AttributeValueNotAllowed);
+        }
+        if codes.is_empty() {
+            Ok(value)
+        } else {
+            Err(codes)
+        }
+    }
+
+    fn text_faults(&self, text: &str) -> Vec<ReasonCode> {
+        let mut codes = Vec::new();
+        if text.chars().any(char::is_control) {
+            codes.push(ReasonCode::AttributeCharacters);
+        }
+        let limit = usize::try_from(self.declaration.max_length).unwrap_or(usize::MAX);
+        if text.chars().nth(limit).is_some() {
+            // The pattern is left out: it never runs over more than the longest text that can pass.
+            codes.push(ReasonCode::AttributeTooLong);
+        } else if self
+            .pattern
+            .as_ref()
+            .is_some_and(|pattern| !pattern.is_match(text))
+        {
+            codes.push(ReasonCode::AttributePattern);
+        }
+        codes
+    }
+
+    fn compile_allowed_values(&self) -> Result<Option<Vec<Scalar>>, Vec<DeclarationFault>> {
+        let Some(given) = &self.declaration.allowed_values else {
+            return Ok(None);
+        };
+        if given.is_empty() {
+            return Err(vec![DeclarationFault::AllowedValuesEmpty]);
+        }
+        if given.len() > MAX_ALLOWED_VALUES {
+            return Err(vec![DeclarationFault::AllowedValuesTooMany]);
+        }
+        let mut faults = Vec::new();
+        let mut allowed = Vec::with_capacity(given.len());
+        for (index, json) in given.iter().enumerate() {
+            match self.read_scalar(json) {
+                Ok(value) => allowed.push(value),
+                Err(codes) => faults.extend(
+                    codes
+                        .into_iter()
+                        .map(|code| DeclarationFault::AllowedValueUnusable { index, code }),
+                ),
+            }
+        }
+        if faults.is_empty() {
+            Ok(Some(allowed))
+        } else {
+            Err(faults)
+        }
+    }
+
+    fn fault(&self, code: ReasonCode, item: Option<usize>) -> ValueFault {
+        let declaration = &self.declaration;
+        let what = match item {
+            None => format!("Attribute `{}`", declaration.name),
+            Some(_) => format!("This item of attribute `{}`", declaration.name),
+        };
+        let problem = match code {
+            ReasonCode::AttributeNull => "is null, which would restrict nothing.".to_owned(),
+            ReasonCode::AttributeEmpty => "is empty, which would restrict nothing.".to_owned(),
+            ReasonCode::AttributeType if declaration.list && item.is_none() => {
+                format!("must be a list; each item {}.", declaration.value_type)
+            }
+            ReasonCode::AttributeType => format!("must be {}.", declaration.value_type),
+            ReasonCode::AttributeCharacters => "must not contain control characters.".to_owned(),
+            ReasonCode::AttributeTooLong => {
+                format!("must have at most {} characters.", declaration.max_length)
+            }
+            ReasonCode::AttributeTooManyItems => {
+                format!("must have at most {} items.", declaration.max_items)
+            }
+            ReasonCode::AttributePattern => "does not match the declared pattern.".to_owned(),
+            _ => "is not one of the declared allowed values.".to_owned(),
+        };
+        ValueFault {
+            code,
+            item,
+            detail: format!("{what} {problem}"),
+        }
+    }
+}
+
+/// The reason why `json` would restrict no rows, whatever its declaration.
+fn restricts_nothing(json: &Value) -> Option<ReasonCode> {
+    match json {
+        Value::Null => Some(ReasonCode::AttributeNull),
+        Value::String(text) if text.trim().is_empty() => Some(ReasonCode::AttributeEmpty),
+        Value::Array(items) if items.is_empty() => Some(ReasonCode::AttributeEmpty),
+        _ => None,
+    }
+}
+
+/// Compiles the pattern alone before it is anchored: `a)|(?:b` must fail, not escape from the anchors.
+fn compile_pattern(declaration: &AttributeDeclaration) -> Result<Option<Regex>, DeclarationFault> {
+    let Some(pattern) = &declaration.pattern else {
+        return Ok(None);
+    };
+    if declaration.value_type != ValueType::String {
+        return Err(DeclarationFault::PatternNotForType);
+    }
+    if pattern.chars().count() > MAX_PATTERN_LENGTH {
+        return Err(DeclarationFault::PatternTooLong);
+    }
+    regex_of_limited_size(pattern)
+        .and_then(|_| regex_of_limited_size(&format!("^(?:{pattern})$")))
+        .map(Some)
+        .map_err(|error| DeclarationFault::PatternInvalid {
+            detail: error.to_string(),
+        })
+}
+
+fn regex_of_limited_size(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern)
+        .size_limit(PATTERN_SIZE_LIMIT)
+        .dfa_size_limit(PATTERN_SIZE_LIMIT)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::attribute;
+
+    fn codes(declaration: Value, json: &Value) -> Vec<(Option<usize>, ReasonCode)> {
+        let compiled = CompiledAttribute::new(attribute(declaration)).unwrap();
+        let faults = compiled.read(json).err().unwrap_or_default();
+        faults
+            .into_iter()
+            .map(|fault| (fault.item, fault.code))
+            .collect()
+    }
+
+    #[test]
+    fn what_restricts_nothing_is_refused_for_every_type() {
+        for value_type in ["string", "integer", "number", "boolean", "date"] {
+            for list in [false, true] {
+                let declaration = json!({"name": "a", "type": value_type, "list": list});
+                let table = [
+                    (json!(null), ReasonCode::AttributeNull),
+                    (json!(""), ReasonCode::AttributeEmpty),
+                    (json!(" \u{3000}"), ReasonCode::AttributeEmpty),
+                    (json!([]), ReasonCode::AttributeEmpty),
+                ];
+                for (json, code) in table {
+                    assert_eq!(codes(declaration.clone(), &json), [(None, code)], "{json}");
+                }
+            }
+        }
+        let list = json!({"name": "regions", "type": "string", "list": true});
+        let expected = [
+            (Some(0), ReasonCode::AttributeEmpty),
+            (Some(2), ReasonCode::AttributeNull),
+        ];
+        assert_eq!(codes(list, &json!(["", "eu", null])), expected);
+    }
+
+    #[test]
+    fn a_text_is_held_to_its_declaration() {
+        let declaration = json!({
+            "name": "tenant", "type": "string", "max_length": 4, "pattern": "t-[0-9]|é+",
+            "allowed_values": ["t-1", "éééé"],
+        });
+        let table = [
+            (json!("t-1"), vec![]),
+            (json!("éééé"), vec![]),
+            (json!("t-2"), vec![ReasonCode::AttributeValueNotAllowed]),
+            (
+                json!("t-12"),
+                vec![
+                    ReasonCode::AttributePattern,
+                    ReasonCode::AttributeValueNotAllowed,
+                ],
+            ),
+            (
+                json!("ééééé"),
+                vec![
+                    ReasonCode::AttributeTooLong,
+                    ReasonCode::AttributeValueNotAllowed,
+                ],
+            ),
+            (json!(1), vec![ReasonCode::AttributeType]),
+            (json!(["t-1"]), vec![ReasonCode::AttributeType]),
+        ];
+        for (json, expected) in table {
+            let found: Vec<_> = codes(declaration.clone(), &json)
+                .into_iter()
+                .map(|(_, code)| code)
+                .collect();
+            assert_eq!(found, expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn control_characters_are_refused() {
+        let declaration = json!({"name": "a", "type": "string"});
+        for text in ["a\0", "a\nb", "\u{1f}x", "x\u{7f}", "x\u{9f}"] {
+            assert_eq!(
+                codes(declaration.clone(), &json!(text)),
+                [(None, ReasonCode::AttributeCharacters)]
+            );
+        }
+        assert_eq!(codes(declaration, &json!("é 日本 🙂")), []);
+    }
+
+    #[test]
+    fn a_pattern_covers_the_whole_value() {
+        let declaration = json!({"name": "a", "type": "string", "pattern": "(?m)a|b"});
+        for text in ["ab", "xa", "bx"] {
+            assert_eq!(
+                codes(declaration.clone(), &json!(text)),
+                [(None, ReasonCode::AttributePattern)]
+            );
+        }
+        assert_eq!(codes(declaration, &json!("b")), []);
+    }
+
+    #[test]
+    fn a_list_is_judged_item_by_item() {
+        let declaration = json!({"name": "a", "type": "integer", "list": true, "max_items": 2});
+        assert_eq!(codes(declaration.clone(), &json!([1, 2])), []);
+        assert_eq!(
+            codes(declaration.clone(), &json!(1)),
+            [(None, ReasonCode::AttributeType)]
+        );
+        assert_eq!(
+            codes(declaration, &json!([1, [2], 3])),
+            [
+                (None, ReasonCode::AttributeTooManyItems),
+                (Some(1), ReasonCode::AttributeType)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_fault_never_repeats_the_value() {
+        let declaration = json!({"name": "a", "type": "string", "pattern": "b", "max_length": 10});
+        let compiled = CompiledAttribute::new(attribute(declaration)).unwrap();
+        for text in ["secret", "secret\0", "secret-secret"] {
+            let faults = compiled.read(&json!(text)).unwrap_err();
+            assert!(
+                faults.iter().all(|fault| !fault.detail.contains("secret")),
+                "{faults:?}"
+            );
+        }
+    }
+}

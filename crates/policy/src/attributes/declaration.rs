@@ -1,0 +1,199 @@
+//! An attribute as an organization declares it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{compiled::CompiledAttribute, value::ValueType};
+use crate::{decision::ReasonCode, name::AttributeName};
+
+/// The longest text of a string attribute when its declaration does not say, in characters.
+pub const DEFAULT_MAX_LENGTH: u32 = 256;
+/// The longest text that a declaration can allow, in characters.
+pub const MAX_LENGTH: u32 = 4096;
+/// The most items of a list attribute, and what holds when its declaration does not say.
+pub const MAX_ITEMS: u32 = 100;
+/// The longest pattern, in characters.
+pub const MAX_PATTERN_LENGTH: usize = 1024;
+/// The most allowed values of one attribute.
+pub const MAX_ALLOWED_VALUES: usize = 1000;
+
+/// A row-level-security attribute that tokens may carry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttributeDeclaration {
+    /// The name, unique in the organization.
+    pub name: AttributeName,
+    /// The type of the value, or of each item of a list.
+    #[serde(rename = "type")]
+    pub value_type: ValueType,
+    /// Whether the value is a list.
+    #[serde(default)]
+    pub list: bool,
+    /// Whether every token must carry the attribute. Roles can require it as well.
+    #[serde(default)]
+    pub required: bool,
+    /// The only values allowed; in a list, for each item. `None`: any value of the type.
+    #[serde(default)]
+    pub allowed_values: Option<Vec<Value>>,
+    /// A [regular expression](https://docs.rs/regex/1/regex/#syntax) that a text, or each item, must match
+    /// from its first to its last character. For strings only.
+    #[serde(default)]
+    pub pattern: Option<String>,
+    /// The longest text, in characters, up to [`MAX_LENGTH`]. Has no meaning for other types.
+    #[serde(default = "default_max_length")]
+    pub max_length: u32,
+    /// The most items of a list, up to [`MAX_ITEMS`]. Has no meaning for a scalar.
+    #[serde(default = "default_max_items")]
+    pub max_items: u32,
+    /// What the attribute restricts, in the words of who declared it.
+    #[serde(default)]
+    pub description: String,
+}
+
+fn default_max_length() -> u32 {
+    DEFAULT_MAX_LENGTH
+}
+
+fn default_max_items() -> u32 {
+    MAX_ITEMS
+}
+
+/// One thing wrong with an attribute's declaration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DeclarationFault {
+    /// A pattern on an attribute that is not text.
+    #[error("`pattern` is only possible for strings")]
+    PatternNotForType,
+    /// The pattern is longer than [`MAX_PATTERN_LENGTH`].
+    #[error("`pattern` must have at most 1024 characters")]
+    PatternTooLong,
+    /// The pattern is no regular expression, or one that would grow too large.
+    #[error("`pattern` is not a usable regular expression: {detail}")]
+    PatternInvalid {
+        /// What the regular expression compiler says.
+        detail: String,
+    },
+    /// No value at all would be allowed.
+    #[error("`allowed_values` must not be empty; leave it out to allow every value")]
+    AllowedValuesEmpty,
+    /// More than [`MAX_ALLOWED_VALUES`] values.
+    #[error("`allowed_values` must have at most 1000 entries")]
+    AllowedValuesTooMany,
+    /// An allowed value that the rest of the declaration refuses.
+    #[error("`allowed_values` entry {index} could never be granted ({code})")]
+    AllowedValueUnusable {
+        /// Its position, from 0.
+        index: usize,
+        /// Why a request with this value would be refused.
+        code: ReasonCode,
+    },
+    /// `max_length` is 0 or over [`MAX_LENGTH`].
+    #[error("`max_length` must be between 1 and 4096")]
+    MaxLengthOutOfRange,
+    /// `max_items` is 0 or over [`MAX_ITEMS`].
+    #[error("`max_items` must be between 1 and 100")]
+    MaxItemsOutOfRange,
+}
+
+impl AttributeDeclaration {
+    /// Everything wrong with the declaration; nothing when it can be used.
+    pub fn check(&self) -> Vec<DeclarationFault> {
+        CompiledAttribute::new(self.clone())
+            .err()
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::attribute;
+
+    fn check(json: Value) -> Vec<DeclarationFault> {
+        attribute(json).check()
+    }
+
+    #[test]
+    fn a_short_declaration_gets_the_defaults() {
+        let declaration = attribute(json!({"name": "tenant_id", "type": "string"}));
+        assert_eq!((declaration.max_length, declaration.max_items), (256, 100));
+        assert!(!declaration.list && !declaration.required);
+        assert_eq!(declaration.check(), []);
+        assert!(
+            serde_json::from_value::<AttributeDeclaration>(
+                json!({"name": "a", "type": "string", "requierd": true})
+            )
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn faults_are_found_all_at_once() {
+        let faults = check(json!({
+            "name": "level", "type": "integer", "pattern": "[", "max_length": 0, "max_items": 101,
+            "allowed_values": [],
+        }));
+        assert_eq!(
+            faults,
+            [
+                DeclarationFault::MaxLengthOutOfRange,
+                DeclarationFault::MaxItemsOutOfRange,
+                DeclarationFault::PatternNotForType,
+                DeclarationFault::AllowedValuesEmpty,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_pattern_must_be_usable_by_itself() {
+        // The second would leave the anchors on one branch each; the third needs far too large an automaton.
+        for pattern in ["(", "a)|(?:b", r"\w{1,255}", r"(a)\1"] {
+            let faults = check(json!({"name": "a", "type": "string", "pattern": pattern}));
+            assert!(
+                matches!(faults[..], [DeclarationFault::PatternInvalid { .. }]),
+                "{pattern}"
+            );
+        }
+        let long = "a".repeat(MAX_PATTERN_LENGTH + 1);
+        let faults = check(json!({"name": "a", "type": "string", "pattern": long}));
+        assert_eq!(faults, [DeclarationFault::PatternTooLong]);
+        for pattern in ["[a-z0-9-]{1,255}", r"[\w-]+", "t-[0-9]+", "(?i)eu|us"] {
+            assert_eq!(
+                check(json!({"name": "a", "type": "string", "pattern": pattern})),
+                [],
+                "{pattern}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_allowed_value_must_be_one_that_can_be_granted() {
+        let faults = check(json!({
+            "name": "region", "type": "string", "pattern": "[a-z]+", "max_length": 3,
+            "allowed_values": ["eu", 1, "", null, "EU", "asia", ["eu"]],
+        }));
+        let codes: Vec<_> = faults
+            .iter()
+            .map(|fault| match fault {
+                DeclarationFault::AllowedValueUnusable { index, code } => (*index, *code),
+                other => panic!("{other}"),
+            })
+            .collect();
+        assert_eq!(
+            codes,
+            [
+                (1, ReasonCode::AttributeType),
+                (2, ReasonCode::AttributeEmpty),
+                (3, ReasonCode::AttributeNull),
+                (4, ReasonCode::AttributePattern),
+                (5, ReasonCode::AttributeTooLong),
+                (6, ReasonCode::AttributeType),
+            ]
+        );
+        let many: Vec<_> = (0..=MAX_ALLOWED_VALUES).collect();
+        let faults = check(json!({"name": "a", "type": "integer", "allowed_values": many}));
+        assert_eq!(faults, [DeclarationFault::AllowedValuesTooMany]);
+    }
+}

@@ -1,0 +1,365 @@
+//! What one API key may grant under one version of the policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use key_admin::KeyCeiling;
+
+use crate::{
+    attributes::AttributeValue,
+    casbin_engine::{Act, Engine, EngineError, Entity, Rules},
+    decision::{Denial, ReasonCode},
+    name::{AttributeName, AudienceName, RoleName},
+    snapshot::PolicySnapshot,
+};
+
+/// A key's ceiling with casbin's answers filled in, valid for one policy version.
+///
+/// Worth keeping per key and version: making one builds an enforcer and asks it about every declared role.
+#[derive(Clone, Debug)]
+pub struct CompiledCeiling {
+    policy_version: i64,
+    roles: BTreeSet<RoleName>,
+    audiences: Audiences,
+    fixed_attributes: BTreeMap<AttributeName, AttributeValue>,
+    max_ttl_seconds: Option<u32>,
+}
+
+#[derive(Clone, Debug)]
+enum Audiences {
+    Any,
+    Only(BTreeSet<AudienceName>),
+}
+
+/// Why nothing can be granted with a key, whatever is requested. Each becomes a [`Denial`].
+#[derive(Debug, thiserror::Error)]
+pub enum CeilingError {
+    /// The key fixes an attribute that the policy does not declare.
+    #[error("this API key fixes an attribute that is not declared")]
+    FixedAttributeUndeclared,
+    /// The key fixes a value that the attribute's declaration refuses.
+    #[error(
+        "this API key fixes attribute `{attribute}` to a value that its declaration refuses ({code})"
+    )]
+    FixedAttributeUnusable {
+        /// The attribute.
+        attribute: AttributeName,
+        /// Why the value is refused.
+        code: ReasonCode,
+    },
+    /// The key limits lifetimes to nothing.
+    #[error("this API key limits the lifetime of tokens to 0 seconds")]
+    NoLifetime,
+    /// The decision engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl From<CeilingError> for Denial {
+    /// Refuses everything: a key whose limits cannot be understood has none that could be trusted.
+    fn from(error: CeilingError) -> Self {
+        let problem = match error {
+            CeilingError::Engine(_) => "the decision engine failed".to_owned(),
+            told => told.to_string(),
+        };
+        Self::policy_unusable(format!(
+            "The policy cannot decide for this API key: {problem}."
+        ))
+    }
+}
+
+impl CompiledCeiling {
+    /// The version of the policy it was compiled with.
+    pub fn policy_version(&self) -> i64 {
+        self.policy_version
+    }
+
+    /// The roles the key may put into a token.
+    pub fn roles(&self) -> &BTreeSet<RoleName> {
+        &self.roles
+    }
+
+    /// Whether the key may issue for `audience`, if the organization has it.
+    pub fn allows_audience(&self, audience: &AudienceName) -> bool {
+        match &self.audiences {
+            Audiences::Any => true,
+            Audiences::Only(names) => names.contains(audience),
+        }
+    }
+
+    /// The values that every token of the key carries.
+    pub fn fixed_attributes(&self) -> &BTreeMap<AttributeName, AttributeValue> {
+        &self.fixed_attributes
+    }
+
+    /// The longest life of a token of the key, in seconds. `None`: the key sets no limit.
+    pub fn max_ttl_seconds(&self) -> Option<u32> {
+        self.max_ttl_seconds
+    }
+}
+
+impl PolicySnapshot {
+    /// Works out what the key with this id may grant, by asking casbin about every role and audience.
+    ///
+    /// Names in `ceiling` that mean nothing (a role that was deleted since) allow nothing. What cannot be
+    /// honoured (a fixed attribute that is undeclared or of another type) is an error, and so a refusal.
+    pub async fn ceiling(
+        &self,
+        key_id: &str,
+        ceiling: &KeyCeiling,
+    ) -> Result<CompiledCeiling, CeilingError> {
+        if ceiling.max_ttl_seconds == Some(0) {
+            return Err(CeilingError::NoLifetime);
+        }
+        let fixed_attributes = self.fixed_attributes(ceiling)?;
+        let engine = Engine::load(self.rules_for_key(key_id, ceiling)).await?;
+        let key = Entity::Key(key_id);
+        let mut roles = BTreeSet::new();
+        for role in self.role_names() {
+            if engine.allows(key, Act::Grant, Entity::Role(role))? {
+                roles.insert(role.clone());
+            }
+        }
+        Ok(CompiledCeiling {
+            policy_version: self.version(),
+            roles,
+            audiences: allowed_audiences(&engine, key, ceiling)?,
+            fixed_attributes,
+            max_ttl_seconds: ceiling.max_ttl_seconds,
+        })
+    }
+
+    /// The key may grant each role and audience of its ceiling; the roles' own links say what is below.
+    fn rules_for_key(&self, key_id: &str, ceiling: &KeyCeiling) -> Rules {
+        let mut rules = Rules::default();
+        let key = Entity::Key(key_id);
+        self.link_inheritance(&mut rules);
+        match &ceiling.roles {
+            None => {
+                rules.allow(key, Act::Grant, Entity::AnyRole);
+                self.role_names()
+                    .for_each(|role| rules.link(Entity::AnyRole, Entity::Role(role)));
+            }
+            Some(names) => names
+                .iter()
+                .filter_map(|name| self.role(name))
+                .for_each(|role| rules.allow(key, Act::Grant, Entity::Role(&role.name))),
+        }
+        match &ceiling.audiences {
+            None => rules.allow(key, Act::Grant, Entity::AnyAudience),
+            Some(names) => audience_names(names)
+                .for_each(|audience| rules.allow(key, Act::Grant, Entity::Audience(&audience))),
+        }
+        rules
+    }
+
+    fn fixed_attributes(
+        &self,
+        ceiling: &KeyCeiling,
+    ) -> Result<BTreeMap<AttributeName, AttributeValue>, CeilingError> {
+        let mut fixed = BTreeMap::new();
+        for (name, json) in &ceiling.fixed_attributes {
+            let attribute = self
+                .attribute(name)
+                .ok_or(CeilingError::FixedAttributeUndeclared)?;
+            let value =
+                attribute
+                    .read(json)
+                    .map_err(|faults| CeilingError::FixedAttributeUnusable {
+                        attribute: attribute.name().clone(),
+                        code: faults
+                            .first()
+                            .map_or(ReasonCode::PolicyUnusable, |fault| fault.code),
+                    })?;
+            fixed.insert(attribute.name().clone(), value);
+        }
+        Ok(fixed)
+    }
+}
+
+fn allowed_audiences(
+    engine: &Engine,
+    key: Entity<'_>,
+    ceiling: &KeyCeiling,
+) -> Result<Audiences, EngineError> {
+    if engine.allows(key, Act::Grant, Entity::AnyAudience)? {
+        return Ok(Audiences::Any);
+    }
+    let mut allowed = BTreeSet::new();
+    for audience in ceiling.audiences.iter().flat_map(audience_names) {
+        if engine.allows(key, Act::Grant, Entity::Audience(&audience))? {
+            allowed.insert(audience);
+        }
+    }
+    Ok(Audiences::Only(allowed))
+}
+
+fn audience_names(texts: &BTreeSet<String>) -> impl Iterator<Item = AudienceName> {
+    texts
+        .iter()
+        .filter_map(|text| AudienceName::parse(text.as_str()).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        decision::ReasonKind,
+        fault::CompileError,
+        testing::{ceiling_of, role, role_name, snapshot},
+    };
+
+    async fn roles_under(ceiling: serde_json::Value) -> Vec<String> {
+        let policy = snapshot(
+            vec![
+                role("admin", &["editor"]),
+                role("editor", &["viewer"]),
+                role("viewer", &[]),
+                role("auditor", &[]),
+            ],
+            json!([]),
+        )
+        .await;
+        let ceiling = policy.ceiling("k1", &ceiling_of(ceiling)).await.unwrap();
+        ceiling.roles().iter().map(ToString::to_string).collect()
+    }
+
+    #[tokio::test]
+    async fn a_ceiling_allows_the_roles_it_lists_and_what_they_inherit() {
+        assert_eq!(
+            roles_under(json!({"roles": ["editor"]})).await,
+            ["editor", "viewer"]
+        );
+        assert_eq!(
+            roles_under(json!({})).await,
+            ["admin", "auditor", "editor", "viewer"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_ceiling_that_lists_nothing_real_allows_nothing() {
+        for roles in [
+            json!([]),
+            json!(["ghost"]),
+            json!(["*", "role:*", "", "Editor", "role:editor"]),
+        ] {
+            assert_eq!(
+                roles_under(json!({"roles": roles})).await,
+                [""; 0],
+                "{roles}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn audiences_are_any_or_the_listed_ones() {
+        let policy = snapshot(vec![role("viewer", &[])], json!([])).await;
+        let analytics = AudienceName::parse("analytics").unwrap();
+        let table = [
+            (json!({}), true),
+            (json!({"audiences": ["analytics"]}), true),
+            (json!({"audiences": ["default"]}), false),
+            (json!({"audiences": []}), false),
+            (
+                json!({"audiences": ["*", "audience:*", "audience:analytics"]}),
+                false,
+            ),
+        ];
+        for (ceiling, expected) in table {
+            let compiled = policy
+                .ceiling("k1", &ceiling_of(ceiling.clone()))
+                .await
+                .unwrap();
+            assert_eq!(compiled.allows_audience(&analytics), expected, "{ceiling}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_named_like_a_role_gets_none_of_its_rights() {
+        let policy = snapshot(
+            vec![role("editor", &["viewer"]), role("viewer", &[])],
+            json!([]),
+        )
+        .await;
+        let nothing = ceiling_of(json!({"roles": [], "audiences": []}));
+        for key_id in [
+            "editor",
+            "role:editor",
+            "*",
+            "",
+            "k\np, key:k, grant, role:editor, allow",
+        ] {
+            let compiled = policy.ceiling(key_id, &nothing).await.unwrap();
+            assert!(compiled.roles().is_empty(), "{key_id}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_deepest_role_is_within_reach_of_a_key() {
+        let names: Vec<_> = (0..=9).map(|index| format!("r{index}")).collect();
+        let roles = names.iter().enumerate().map(|(index, name)| {
+            role(
+                name,
+                &names
+                    .get(index + 1)
+                    .map(String::as_str)
+                    .into_iter()
+                    .collect::<Vec<_>>(),
+            )
+        });
+        let policy = snapshot(roles.collect(), json!([])).await;
+        let compiled = policy
+            .ceiling("k1", &ceiling_of(json!({"roles": ["r0"]})))
+            .await
+            .unwrap();
+        assert!(compiled.roles().contains(&role_name("r9")));
+    }
+
+    #[tokio::test]
+    async fn a_ceiling_that_cannot_be_honoured_refuses_everything() {
+        let declared = json!([{"name": "level", "type": "integer"}]);
+        let policy = snapshot(vec![role("viewer", &[])], declared).await;
+        let bad = [
+            json!({"fixed_attributes": {"tenant_id": "t-1"}}),
+            json!({"fixed_attributes": {"level": "1"}}),
+            json!({"fixed_attributes": {"level": null}}),
+            json!({"max_ttl_seconds": 0}),
+        ];
+        for ceiling in bad {
+            let error = policy
+                .ceiling("k1", &ceiling_of(ceiling.clone()))
+                .await
+                .unwrap_err();
+            let denial = Denial::from(error);
+            let codes: Vec<_> = denial.reasons().iter().map(|reason| reason.code).collect();
+            assert_eq!(codes, [ReasonCode::PolicyUnusable], "{ceiling}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ceiling_can_be_compiled_on_any_thread() {
+        fn any_thread<T: Send>(work: T) -> T {
+            work
+        }
+        let policy = any_thread(PolicySnapshot::compile(1, vec![], vec![]))
+            .await
+            .unwrap();
+        assert!(
+            any_thread(policy.ceiling("k1", &KeyCeiling::default()))
+                .await
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn an_error_of_the_engine_is_a_denial() {
+        let denials = [
+            Denial::from(CeilingError::from(EngineError::SwitchedOff)),
+            Denial::from(CompileError::from(EngineError::RulesLost)),
+        ];
+        for denial in denials {
+            assert_eq!(denial.kind(), ReasonKind::Internal);
+        }
+    }
+}

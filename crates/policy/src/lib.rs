@@ -1,0 +1,59 @@
+//! What may be granted: roles, attributes, key ceilings, decisions.
+//!
+//! An organization declares [roles](Role) and [row-level-security attributes](AttributeDeclaration). An API key
+//! has a ceiling that narrows them. A request narrows both. What is left is a [`Grant`], or nothing is left and
+//! the answer is a [`Denial`] with every reason:
+//!
+//! ```text
+//! Role, AttributeDeclaration ──compile──▶ PolicySnapshot        one version of the policy
+//!                                              │
+//! KeyCeiling ─────────────────ceiling──▶ CompiledCeiling        one key under that version; casbin is asked here
+//!                                              │
+//! GrantRequest, AudienceLimits ─decide──▶ Decision: Grant | Denial   plain look-ups, no I/O
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | `name` | the names of roles, attributes, audiences and resources, parsed once |
+//! | `roles` | roles and the shape of their inheritance |
+//! | `attributes` | declarations, and the typed values that pass them |
+//! | `fault` | what can be wrong with a policy |
+//! | `snapshot`, `ceiling` | a policy, and a key under it, compiled |
+//! | `decision` | requests, the checks, grants and reasons |
+//! | `service`, `store` | decisions with the policy that is current; where it is kept |
+//! | `casbin_engine` | the one place that names casbin |
+//!
+//! Everything fails closed. What is undeclared, missing, empty or not understood refuses, and so does an error of
+//! casbin: [`CompileError`] and [`CeilingError`] never leave anything to decide with.
+
+mod attributes;
+mod casbin_engine;
+mod ceiling;
+mod decision;
+mod fault;
+mod name;
+mod roles;
+mod service;
+mod snapshot;
+mod starter;
+mod store;
+#[cfg(test)]
+mod testing;
+
+pub use attributes::{
+    AttributeDeclaration, AttributeValue, DEFAULT_MAX_LENGTH, DeclarationFault, MAX_ALLOWED_VALUES,
+    MAX_ITEMS, MAX_LENGTH, MAX_PATTERN_LENGTH, MAX_SAFE_INTEGER, Scalar, ValueType,
+};
+pub use casbin_engine::EngineError;
+pub use ceiling::{CeilingError, CompiledCeiling};
+pub use decision::{
+    AudienceLimits, Decision, Denial, Grant, GrantRequest, MAX_REASONS, MAX_RESOURCE_ID_BYTES,
+    MAX_RESOURCES, MAX_ROLES_PER_REQUEST, MAX_SUBJECT_BYTES, Reason, ReasonCode, ReasonKind,
+    Resource,
+};
+pub use fault::{CompileError, PolicyFault};
+pub use name::{AttributeName, AudienceName, Identifier, MAX_NAME_LENGTH, NameError, RoleName};
+pub use roles::{MAX_INHERITANCE_DEPTH, Role, RolePermission};
+pub use service::{PolicyDocument, PolicyError, PolicyService, replace};
+pub use snapshot::PolicySnapshot;
+pub use starter::starter_policy;

@@ -1,0 +1,201 @@
+//! Roles as an organization declares them, and the shape their inheritance must have.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    fault::PolicyFault,
+    name::{AttributeName, Identifier, RoleName},
+};
+
+/// The longest chain of inheritance: a role, and nine roles each inherited by the one before.
+///
+/// casbin answers "no" to anything further away without saying so, hence the bound at declaration.
+pub const MAX_INHERITANCE_DEPTH: usize = 9;
+
+/// A role: a name that tokens carry, with what it implies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// The name, unique in the organization.
+    pub name: RoleName,
+    /// What the role is for, in the words of who declared it.
+    #[serde(default)]
+    pub description: String,
+    /// Roles whose permissions, required attributes and lifetime limits this one includes.
+    #[serde(default)]
+    pub inherits: BTreeSet<RoleName>,
+    /// What the role allows by itself, without what it inherits.
+    #[serde(default)]
+    pub permissions: BTreeSet<RolePermission>,
+    /// Attributes that a token with this role must carry.
+    #[serde(default)]
+    pub required_attributes: BTreeSet<AttributeName>,
+    /// The longest life of a token with this role, in seconds. `None`: the role sets no limit.
+    #[serde(default)]
+    pub max_ttl_seconds: Option<u32>,
+}
+
+/// One action on one kind of resource; its text form `resource:action` is a value of the `scope` claim.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RolePermission {
+    /// The kind of resource, such as `dashboard`.
+    pub resource: Identifier,
+    /// What may be done with it, such as `view`.
+    pub action: Identifier,
+}
+
+impl fmt::Display for RolePermission {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.resource, self.action)
+    }
+}
+
+/// Everything wrong with the inheritance of `roles`: unknown parents, cycles, chains that are too long.
+///
+/// Walks from the roles that inherit nothing to those that inherit them, so it ends on any input; what the
+/// walk cannot reach hangs on a cycle.
+pub(crate) fn inheritance_faults(roles: &BTreeMap<RoleName, Role>) -> Vec<PolicyFault> {
+    let mut faults = Vec::new();
+    let mut heirs: BTreeMap<&RoleName, Vec<&RoleName>> = BTreeMap::new();
+    let mut unresolved: BTreeMap<&RoleName, usize> = BTreeMap::new();
+    for role in roles.values() {
+        let (known, unknown): (Vec<_>, Vec<_>) = role
+            .inherits
+            .iter()
+            .partition(|parent| roles.contains_key(*parent));
+        faults.extend(
+            unknown
+                .into_iter()
+                .map(|parent| PolicyFault::UnknownParent {
+                    role: role.name.clone(),
+                    parent: parent.clone(),
+                }),
+        );
+        unresolved.insert(&role.name, known.len());
+        for parent in known {
+            heirs.entry(parent).or_default().push(&role.name);
+        }
+    }
+
+    let mut depths: BTreeMap<&RoleName, usize> = BTreeMap::new();
+    let mut ready: Vec<&RoleName> = unresolved
+        .iter()
+        .filter(|(_, parents)| **parents == 0)
+        .map(|(name, _)| *name)
+        .collect();
+    while let Some(name) = ready.pop() {
+        unresolved.remove(name);
+        let depth = depths.get(name).copied().unwrap_or(0);
+        if depth > MAX_INHERITANCE_DEPTH {
+            faults.push(PolicyFault::InheritanceTooDeep {
+                role: name.clone(),
+                depth,
+            });
+        }
+        for heir in heirs.get(name).into_iter().flatten() {
+            let deepest = depths.entry(heir).or_default();
+            *deepest = (*deepest).max(depth + 1);
+            if let Some(parents) = unresolved.get_mut(heir) {
+                *parents -= 1;
+                if *parents == 0 {
+                    ready.push(heir);
+                }
+            }
+        }
+    }
+    faults.extend(
+        unresolved
+            .into_keys()
+            .map(|role| PolicyFault::InheritanceCycle { role: role.clone() }),
+    );
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{role, role_name};
+
+    fn faults(roles: &[Role]) -> Vec<PolicyFault> {
+        let roles = roles
+            .iter()
+            .map(|role| (role.name.clone(), role.clone()))
+            .collect();
+        inheritance_faults(&roles)
+    }
+
+    fn chain(links: usize) -> Vec<Role> {
+        (0..=links)
+            .map(|index| {
+                let parent = format!("r{}", index + 1);
+                let parents = if index < links {
+                    vec![parent.as_str()]
+                } else {
+                    vec![]
+                };
+                role(&format!("r{index}"), &parents)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nine_links_are_the_deepest_inheritance() {
+        assert_eq!(faults(&chain(MAX_INHERITANCE_DEPTH)), []);
+        let fault = PolicyFault::InheritanceTooDeep {
+            role: role_name("r0"),
+            depth: 10,
+        };
+        assert_eq!(faults(&chain(MAX_INHERITANCE_DEPTH + 1)), [fault]);
+    }
+
+    #[test]
+    fn a_role_cannot_inherit_itself_however_far_around() {
+        let itself = PolicyFault::InheritanceCycle {
+            role: role_name("a"),
+        };
+        assert_eq!(faults(&[role("a", &["a"])]), [itself]);
+        let around = faults(&[
+            role("a", &["b"]),
+            role("b", &["c"]),
+            role("c", &["a"]),
+            role("d", &[]),
+        ]);
+        assert_eq!(around.len(), 3);
+    }
+
+    #[test]
+    fn a_role_cannot_inherit_one_that_is_not_declared() {
+        let fault = PolicyFault::UnknownParent {
+            role: role_name("a"),
+            parent: role_name("ghost"),
+        };
+        assert_eq!(faults(&[role("a", &["ghost"])]), [fault]);
+    }
+
+    #[test]
+    fn two_ways_to_the_same_role_are_no_cycle() {
+        let diamond = [
+            role("a", &["b", "c"]),
+            role("b", &["d"]),
+            role("c", &["d"]),
+            role("d", &[]),
+        ];
+        assert_eq!(faults(&diamond), []);
+    }
+
+    #[test]
+    fn a_permission_reads_as_a_scope_value() {
+        let json = r#"{"resource":"dashboard","action":"view"}"#;
+        let permission: RolePermission = serde_json::from_str(json).unwrap();
+        assert_eq!(permission.to_string(), "dashboard:view");
+        assert!(
+            serde_json::from_str::<RolePermission>(r#"{"resource":"a:b","action":"*"}"#).is_err()
+        );
+    }
+}
