@@ -1,0 +1,167 @@
+//! The payload of a session token: a JWT access token as RFC 9068 describes it, with roles and attributes.
+
+use std::collections::BTreeMap;
+
+use jsonwebtoken::{Algorithm, Header};
+use key_admin::{ApiKeyContext, ApiKeyId};
+use policy::{AttributeName, AttributeValue, Grant, Resource, RoleName};
+use secrecy::SecretString;
+use serde::Serialize;
+use storage::{AudienceId, OrganizationId, SessionId, Timestamp};
+
+use crate::audiences::Audience;
+use crate::signing_keys::OpenedKey;
+
+/// `nbf` lies this many seconds before `iat`, for verifiers whose clock is slow.
+const NOT_BEFORE_SECONDS: i64 = 10;
+
+/// Claims, built from a grant. The order of the members is the order in the token.
+#[derive(Clone, Debug, Serialize)]
+pub struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    client_id: ApiKeyId,
+    jti: SessionId,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    roles: Vec<RoleName>,
+    attributes: BTreeMap<AttributeName, AttributeValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<Resource>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
+    #[serde(skip)]
+    audience: AudienceId,
+    #[serde(skip)]
+    audience_name: String,
+    #[serde(skip)]
+    organization: OrganizationId,
+}
+
+impl Claims {
+    /// What the grant amounts to, for this audience, from now on.
+    pub(crate) fn new(
+        grant: Grant,
+        audience: &Audience,
+        caller: &ApiKeyContext,
+        issuer: String,
+        (id, now): (SessionId, Timestamp),
+    ) -> Self {
+        let issued_at = now.unix_seconds();
+        Self {
+            iss: issuer,
+            aud: audience.aud.clone(),
+            client_id: caller.key_id(),
+            jti: id,
+            iat: issued_at,
+            nbf: issued_at - NOT_BEFORE_SECONDS,
+            exp: issued_at + i64::from(grant.ttl_seconds()),
+            scope: grant.scope().join(" "),
+            audience: audience.id,
+            audience_name: audience.name.to_string(),
+            organization: caller.organization(),
+            sub: grant.subject().to_owned(),
+            roles: grant.roles().to_vec(),
+            attributes: grant.attributes().clone(),
+            resources: grant.resources().to_vec(),
+        }
+    }
+
+    /// The token's identifier, `jti`.
+    pub fn session_id(&self) -> SessionId {
+        self.jti
+    }
+
+    /// Who the token speaks for, `sub`.
+    pub fn subject(&self) -> &str {
+        &self.sub
+    }
+
+    /// The API key that asked, `client_id`.
+    pub fn api_key(&self) -> ApiKeyId {
+        self.client_id
+    }
+
+    /// The organization whose key signs.
+    pub fn organization(&self) -> OrganizationId {
+        self.organization
+    }
+
+    /// The audience's identifier.
+    pub fn audience_id(&self) -> AudienceId {
+        self.audience
+    }
+
+    /// The audience's name, as requests call it.
+    pub fn audience_name(&self) -> &str {
+        &self.audience_name
+    }
+
+    /// The roles.
+    pub fn roles(&self) -> &[RoleName] {
+        &self.roles
+    }
+
+    /// The attributes, fixed ones included.
+    pub fn attributes(&self) -> &BTreeMap<AttributeName, AttributeValue> {
+        &self.attributes
+    }
+
+    /// The resources that the token is limited to; empty for no such limit.
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// When it was issued, to the second.
+    pub fn issued_at(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(self.iat)
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(self.exp)
+    }
+
+    /// Its life, in seconds.
+    pub fn lifetime_seconds(&self) -> i64 {
+        self.exp - self.iat
+    }
+
+    /// Signs with the audience's active key.
+    pub(crate) fn sign(self, key: &OpenedKey) -> Result<SignedToken, jsonwebtoken::errors::Error> {
+        let mut header = Header::new(Algorithm::ES256);
+        header.typ = Some("at+jwt".into());
+        header.kid = Some(key.kid.clone());
+        let text = jsonwebtoken::encode(&header, &self, &key.encoding)?.into();
+        Ok(SignedToken {
+            claims: self,
+            kid: key.kid.clone(),
+            text,
+        })
+    }
+}
+
+/// A signed token that nobody may see yet: its session row is not committed.
+#[derive(Debug)]
+pub struct SignedToken {
+    claims: Claims,
+    kid: String,
+    text: SecretString,
+}
+
+impl SignedToken {
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Takes it apart, after the row is committed.
+    pub(crate) fn into_parts(self) -> (Claims, SecretString) {
+        (self.claims, self.text)
+    }
+}

@@ -1,0 +1,186 @@
+//! The main job, from top to bottom: a caller that may issue, and what it asks for, become a recorded token.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use key_admin::{ApiKeyContext, Permitted, Slug, TokensIssue};
+use policy::{Decision, Denial, Grant, GrantRequest, PolicyError, PolicyService};
+use secrecy::SecretString;
+use storage::{Clock, SessionId, Versioned};
+
+use crate::claims::{Claims, SignedToken};
+use crate::metadata::PublicUrl;
+use crate::rings::{OrganizationIssuer, Rings, StartError};
+use crate::sessions::{RecordError, Recorded, Recorder};
+
+/// What a backend asks for, together with where it asks from.
+#[derive(Debug)]
+pub struct IssueRequest {
+    /// Whom the token shall speak for, and what it shall carry.
+    pub grant: GrantRequest,
+    /// Where the request came from; recorded with the session.
+    pub origin: Origin,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The request's identifier.
+    pub request_id: String,
+    /// The client's address.
+    pub client: IpAddr,
+}
+
+/// A token whose session row is committed: it may be handed out.
+#[derive(Debug)]
+pub struct IssuedToken {
+    claims: Claims,
+    token: SecretString,
+}
+
+impl IssuedToken {
+    fn new(token: SignedToken, _: Recorded) -> Self {
+        let (claims, token) = token.into_parts();
+        Self { claims, token }
+    }
+
+    /// What the token says.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The token itself, a compact JWS.
+    pub fn token(&self) -> &SecretString {
+        &self.token
+    }
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// The request asks for what may not be granted.
+    #[error("the request is refused")]
+    Refused(Denial),
+    /// The policy could not be read or compiled.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The audience's keys could not be read or opened.
+    #[error(transparent)]
+    Rings(#[from] StartError),
+    /// The caller's organization is gone.
+    #[error("the organization does not exist any more")]
+    OrganizationGone,
+    /// The signature could not be made.
+    #[error("the token could not be signed")]
+    Signing(#[source] jsonwebtoken::errors::Error),
+    /// The session row could not be committed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// The service of this crate.
+#[derive(Debug)]
+pub struct TokenIssuer {
+    pub(crate) rings: Rings,
+    recorder: Recorder,
+    policy: Arc<PolicyService>,
+    clock: Arc<dyn Clock>,
+    public_url: PublicUrl,
+}
+
+impl TokenIssuer {
+    pub(crate) fn new(
+        rings: Rings,
+        recorder: Recorder,
+        policy: Arc<PolicyService>,
+        clock: Arc<dyn Clock>,
+        public_url: PublicUrl,
+    ) -> Self {
+        Self {
+            rings,
+            recorder,
+            policy,
+            clock,
+            public_url,
+        }
+    }
+
+    /// Issues one token: decide, sign, record, and only then answer.
+    pub async fn issue(
+        &self,
+        caller: &Permitted<TokensIssue>,
+        request: IssueRequest,
+    ) -> Result<IssuedToken, IssueError> {
+        let issuer = self.issuer_of(caller).await?;
+        let (audience, grant) = self.decide(caller, &issuer.value, request.grant).await?;
+        let claims = self.claims(caller, &issuer.value, &audience, grant)?;
+        let ring = issuer
+            .value
+            .ring(&audience)
+            .ok_or(IssueError::OrganizationGone)?;
+        let token = claims.sign(&ring.active).map_err(IssueError::Signing)?;
+        let recorded = self.recorder.record(&token, &request.origin).await?;
+        Ok(IssuedToken::new(token, recorded))
+    }
+
+    /// Decides and shows the claims that a token would have; signs and records nothing.
+    pub async fn preview(
+        &self,
+        caller: &Permitted<TokensIssue>,
+        request: GrantRequest,
+    ) -> Result<Claims, IssueError> {
+        let issuer = self.issuer_of(caller).await?;
+        let (audience, grant) = self.decide(caller, &issuer.value, request).await?;
+        self.claims(caller, &issuer.value, &audience, grant)
+    }
+
+    /// The keys and audiences of an organization; `None` when there is none of this name.
+    pub async fn organization(
+        &self,
+        slug: &Slug,
+    ) -> Result<Option<Arc<Versioned<OrganizationIssuer>>>, StartError> {
+        self.rings.get(slug).await
+    }
+
+    /// The address that issuers are built on.
+    pub fn public_url(&self) -> &PublicUrl {
+        &self.public_url
+    }
+
+    async fn issuer_of(
+        &self,
+        caller: &ApiKeyContext,
+    ) -> Result<Arc<Versioned<OrganizationIssuer>>, IssueError> {
+        self.rings
+            .get(caller.organization_slug())
+            .await?
+            .ok_or(IssueError::OrganizationGone)
+    }
+
+    async fn decide(
+        &self,
+        caller: &ApiKeyContext,
+        issuer: &OrganizationIssuer,
+        request: GrantRequest,
+    ) -> Result<(String, Grant), IssueError> {
+        let audience = request.audience.clone();
+        let limits = issuer.ring(&audience).map(|ring| &ring.audience.limits);
+        match self.policy.decide(caller, limits, request).await? {
+            Decision::Granted(grant) => Ok((audience, grant)),
+            Decision::Refused(denial) => Err(IssueError::Refused(denial)),
+        }
+    }
+
+    fn claims(
+        &self,
+        caller: &ApiKeyContext,
+        issuer: &OrganizationIssuer,
+        audience: &str,
+        grant: Grant,
+    ) -> Result<Claims, IssueError> {
+        let ring = issuer.ring(audience).ok_or(IssueError::OrganizationGone)?;
+        let stamp = (SessionId::new(&*self.clock), self.clock.now());
+        let issuer = self.public_url.issuer(caller.organization_slug());
+        Ok(Claims::new(grant, &ring.audience, caller, issuer, stamp))
+    }
+}

@@ -1,0 +1,37 @@
+//! What is issued: audiences, the keys that sign, the claims, and the session rows that record every token.
+//!
+//! Start with [`issuance`]: the main job of the product, in one file, as a chain of types
+//!
+//! ```text
+//! PresentedKey → ApiKeyContext → Grant → Claims → SignedToken → IssuedToken
+//!   key-admin      key-admin     policy  └────────── this crate ─────────┘
+//! ```
+//!
+//! in which each can only be built from the one before: signing without a decision, or answering before the session
+//! row is committed, does not compile.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`issuance`] | [`TokenIssuer::issue`] and [`TokenIssuer::preview`] |
+//! | [`audiences`] | who tokens are for, and how long they live |
+//! | [`signing_keys`] | key rings: generation, sealing at rest, JWKS |
+//! | [`claims`] | the payload of a token (RFC 9068) |
+//! | [`sessions`] | one row per token, written in groups |
+//! | [`metadata`] | the discovery documents |
+//! | [`services`] | [`Services`]: everything that API, console and command line call, built in one place |
+
+pub mod audiences;
+pub mod claims;
+pub mod issuance;
+pub mod metadata;
+pub mod rings;
+pub mod sealing;
+pub mod services;
+pub mod sessions;
+pub mod signing_keys;
+
+pub use claims::{Claims, SignedToken};
+pub use issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};
+pub use metadata::{AuthorizationServerMetadata, PublicUrl};
+pub use rings::{OrganizationIssuer, StartError};
+pub use services::{NewOrganization, ServiceSettings, Services};

@@ -1,0 +1,207 @@
+//! An organization's audiences and their key rings, as one immutable snapshot that issuing and verifying read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use key_admin::{Organization, Slug};
+use serde_json::json;
+use storage::{
+    ChangeFeed, Database, OrganizationId, StorageError, Timestamp, Versioned, VersionedCache,
+    fetch_optional,
+};
+
+use crate::audiences::{self, Audience};
+use crate::sealing::{CannotOpen, Sealer};
+use crate::signing_keys::{self, KeyState, OpenedKey, StoredKey};
+
+/// How long verifiers may keep a JWKS, in seconds. A next key is published at least this long before it signs.
+pub const JWKS_MAX_AGE_SECONDS: u32 = 300;
+
+/// Why an organization cannot issue. At the start of the server, any of these stops it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The master secret is not the one that sealed the key, or the row was altered.
+    #[error(
+        "signing key {kid} of organization {organization} does not open: the master secret is not the one it was sealed with, or the row was altered"
+    )]
+    SealedKey {
+        /// The organization's slug.
+        organization: Slug,
+        /// The key.
+        kid: String,
+    },
+    /// An audience has no active key; a ring always has exactly one.
+    #[error("audience {audience} of organization {organization} has no active signing key")]
+    NoActiveKey {
+        /// The organization's slug.
+        organization: Slug,
+        /// The audience's name.
+        audience: String,
+    },
+    /// The sealing key could not be set up.
+    #[error("the sealing key could not be set up")]
+    Sealer(#[from] CannotOpen),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// An audience with the key that signs for it.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    pub(crate) audience: Audience,
+    pub(crate) active: OpenedKey,
+}
+
+/// What an organization issues with, and what its verifiers see.
+#[derive(Debug)]
+pub struct OrganizationIssuer {
+    rings: BTreeMap<String, Ring>,
+    jwks: Jwks,
+}
+
+/// A JWKS (RFC 7517 section 5), written once, with its entity tag.
+#[derive(Clone, Debug)]
+pub struct Jwks {
+    /// The JSON text.
+    pub body: Arc<str>,
+    /// Its strong entity tag, quotes included.
+    pub etag: Arc<str>,
+}
+
+impl OrganizationIssuer {
+    pub(crate) fn ring(&self, audience: &str) -> Option<&Ring> {
+        self.rings.get(audience)
+    }
+
+    /// The keys that verify this organization's tokens, the coming one included.
+    pub fn jwks(&self) -> &Jwks {
+        &self.jwks
+    }
+
+    fn build(
+        sealer: &Sealer,
+        organization: &Slug,
+        audiences: Vec<Audience>,
+        keys: &[StoredKey],
+    ) -> Result<Self, StartError> {
+        let mut rings = BTreeMap::new();
+        for audience in audiences {
+            let active = keys
+                .iter()
+                .find(|key| key.audience == audience.id && key.state == KeyState::Active)
+                .ok_or_else(|| StartError::NoActiveKey {
+                    organization: organization.clone(),
+                    audience: audience.name.to_string(),
+                })?;
+            rings.insert(
+                audience.name.to_string(),
+                Ring {
+                    active: open(sealer, organization, active)?,
+                    audience,
+                },
+            );
+        }
+        // A next key that does not open would stop signing at its activation: find out now.
+        for next in keys.iter().filter(|key| key.state == KeyState::Next) {
+            open(sealer, organization, next)?;
+        }
+        Ok(Self {
+            rings,
+            jwks: Jwks::of(keys),
+        })
+    }
+}
+
+fn open(sealer: &Sealer, organization: &Slug, key: &StoredKey) -> Result<OpenedKey, StartError> {
+    key.open(sealer).map_err(|_| StartError::SealedKey {
+        organization: organization.clone(),
+        kid: key.kid.clone(),
+    })
+}
+
+impl Jwks {
+    fn of(keys: &[StoredKey]) -> Self {
+        let keys: Vec<_> = keys.iter().map(|key| &key.public_jwk).collect();
+        let body = json!({ "keys": keys }).to_string();
+        let etag = format!(
+            "\"{}\"",
+            BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, body.as_bytes()))
+        );
+        Self {
+            body: body.into(),
+            etag: etag.into(),
+        }
+    }
+}
+
+/// All organizations' issuers, read when needed and kept until they change.
+#[derive(Debug)]
+pub(crate) struct Rings {
+    database: Database,
+    sealer: Sealer,
+    cache: VersionedCache<Slug, OrganizationIssuer>,
+}
+
+/// Organizations kept in memory; others are read again.
+const MAX_ORGANIZATIONS: usize = 20_000;
+
+impl Rings {
+    pub(crate) fn new(database: Database, feed: Arc<ChangeFeed>, sealer: Sealer) -> Self {
+        Self {
+            database,
+            sealer,
+            cache: VersionedCache::new(feed, MAX_ORGANIZATIONS),
+        }
+    }
+
+    /// The organization's issuer; `None` when there is no such organization.
+    pub(crate) async fn get(
+        &self,
+        slug: &Slug,
+    ) -> Result<Option<Arc<Versioned<OrganizationIssuer>>>, StartError> {
+        self.cache.get(slug, || self.load(slug)).await
+    }
+
+    async fn load(&self, slug: &Slug) -> Result<Option<Versioned<OrganizationIssuer>>, StartError> {
+        let mut tx = self.database.snapshot().await?;
+        let sql = "select id, version from organizations where slug = $1";
+        let Some((organization, version)) =
+            fetch_optional!(tx.conn(), (OrganizationId, i64), sql, slug.as_str())?
+        else {
+            return Ok(None);
+        };
+        let audiences = audiences::store::list(tx.conn(), organization).await?;
+        let keys = signing_keys::store::published(tx.conn(), organization).await?;
+        let value = OrganizationIssuer::build(&self.sealer, slug, audiences, &keys)?;
+        Ok(Some(Versioned {
+            organization,
+            version,
+            value,
+        }))
+    }
+
+    /// Opens every key of every organization, so that a wrong master secret stops the start and not the first token.
+    pub(crate) async fn check_all(&self) -> Result<(), StartError> {
+        for organization in Organization::list(&self.database).await? {
+            self.load(&organization.slug).await?;
+        }
+        Ok(())
+    }
+
+    /// A fresh ring: the key that signs from now on, and its successor.
+    pub(crate) fn fresh_keys(
+        &self,
+        audience: &Audience,
+        now: Timestamp,
+    ) -> Result<[StoredKey; 2], signing_keys::GenerateError> {
+        let owner = (audience.organization, audience.id);
+        Ok([
+            StoredKey::generate(&self.sealer, owner, KeyState::Active, now)?,
+            StoredKey::generate(&self.sealer, owner, KeyState::Next, now)?,
+        ])
+    }
+}

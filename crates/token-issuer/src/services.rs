@@ -1,0 +1,214 @@
+//! Everything that API, console and command line call, built in one place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use key_admin::hashing::Hasher;
+use key_admin::organizations::CreateOrganizationError;
+use key_admin::random::NoRandomness;
+use key_admin::users::{CreateUserError, Email, HashedPassword, UserRole, create_user};
+use key_admin::{
+    CreateKeyError, CreatedKey, KeyAdmin, KeyAdminSettings, MasterSecret, NewApiKey, Organization,
+    Slug,
+};
+use policy::{AudienceName, PolicyError, PolicyService, starter_policy};
+use secrecy::SecretString;
+use storage::{AudienceId, ChangeFeed, Clock, Database, PrincipalId, StorageError, record_change};
+
+use crate::audiences::{self, Audience, DEFAULT_AUDIENCE, DEFAULT_LIMITS};
+use crate::issuance::TokenIssuer;
+use crate::metadata::PublicUrl;
+use crate::rings::{Rings, StartError};
+use crate::sealing::Sealer;
+use crate::sessions::Recorder;
+use crate::signing_keys::{self, GenerateError};
+
+/// What the services are built from.
+#[derive(Debug)]
+pub struct ServiceSettings {
+    /// The database, migrated.
+    pub database: Database,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The master secret.
+    pub master: MasterSecret,
+    /// The address that clients reach.
+    pub public_url: PublicUrl,
+    /// The longest time for which this node acts on what it has cached without asking for changes.
+    pub staleness_bound: Duration,
+    /// See [`KeyAdminSettings`].
+    pub key_admin: KeyAdminSettings,
+}
+
+/// The services.
+#[derive(Debug)]
+pub struct Services {
+    /// The database.
+    pub database: Database,
+    /// What this node knows of changes.
+    pub feed: Arc<ChangeFeed>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Who may ask.
+    pub keys: KeyAdmin,
+    /// What may be granted.
+    pub policy: Arc<PolicyService>,
+    /// What is issued.
+    pub issuer: TokenIssuer,
+}
+
+/// An organization to be, with its first owner.
+#[derive(Debug)]
+pub struct NewOrganization {
+    /// Its name in URLs.
+    pub slug: Slug,
+    /// Its name for people.
+    pub name: String,
+    /// The first owner's address.
+    pub owner_email: Email,
+    /// The first owner's password.
+    pub owner_password: SecretString,
+    /// Declare the roles `viewer`, `editor`, `admin` and the attributes `tenant_id` and `regions`?
+    pub starter_policy: bool,
+}
+
+/// Why no organization was made. Nothing of it remains.
+#[derive(Debug, thiserror::Error)]
+pub enum NewOrganizationError {
+    /// The organization itself.
+    #[error(transparent)]
+    Organization(#[from] CreateOrganizationError),
+    /// Its owner.
+    #[error(transparent)]
+    Owner(#[from] CreateUserError),
+    /// Its first signing keys.
+    #[error(transparent)]
+    SigningKeys(#[from] GenerateError),
+    /// Its policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Why no API key was made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateApiKeyError {
+    /// The ceiling names what is not declared.
+    #[error("the key's limits are not usable: {0}")]
+    Ceiling(String),
+    /// The policy could not be read.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The key itself.
+    #[error(transparent)]
+    Key(#[from] CreateKeyError),
+}
+
+/// Why the services do not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServicesError {
+    /// A key ring is not usable.
+    #[error(transparent)]
+    Rings(#[from] StartError),
+    /// The operating system gave no randomness.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Services {
+    /// Builds the services and checks that every sealed key opens.
+    pub async fn start(settings: ServiceSettings) -> Result<Self, ServicesError> {
+        let ServiceSettings {
+            database,
+            clock,
+            master,
+            public_url,
+            staleness_bound,
+            key_admin,
+        } = settings;
+        let feed = ChangeFeed::start(database.clone(), staleness_bound).await?;
+        let keys = KeyAdmin::new(
+            database.clone(),
+            feed.clone(),
+            clock.clone(),
+            &master,
+            key_admin,
+        )?;
+        let policy = Arc::new(PolicyService::new(database.clone(), feed.clone()));
+        let sealer = Sealer::new(&master).map_err(StartError::from)?;
+        let rings = Rings::new(database.clone(), feed.clone(), sealer);
+        rings.check_all().await?;
+        let recorder = Recorder::start(database.clone());
+        let issuer = TokenIssuer::new(rings, recorder, policy.clone(), clock.clone(), public_url);
+        Ok(Self {
+            database,
+            feed,
+            clock,
+            keys,
+            policy,
+            issuer,
+        })
+    }
+
+    /// Makes an API key, after checking that its ceiling names only what the organization's policy declares.
+    pub async fn create_api_key(&self, new: NewApiKey) -> Result<CreatedKey, CreateApiKeyError> {
+        self.policy
+            .check_ceiling(new.organization, &new.ceiling)
+            .await?
+            .map_err(CreateApiKeyError::Ceiling)?;
+        Ok(self.keys.create_key(new).await?)
+    }
+
+    /// Makes an organization with its first owner, its default audience and that audience's key ring, all or nothing.
+    pub async fn create_organization(
+        &self,
+        new: NewOrganization,
+    ) -> Result<(Organization, PrincipalId), NewOrganizationError> {
+        let hasher: &Hasher = self.keys.hasher();
+        let password = HashedPassword::new(hasher, new.owner_password).await?;
+        let mut tx = self.database.write().await?;
+        let organization = Organization::create(&mut tx, &*self.clock, new.slug, &new.name).await?;
+        let login = (&new.owner_email, &password);
+        let owner = create_user(
+            &mut tx,
+            &*self.clock,
+            organization.id,
+            login,
+            UserRole::Owner,
+        )
+        .await?;
+
+        let audience = default_audience(&organization, &*self.clock)?;
+        audiences::store::insert(tx.conn(), &audience).await?;
+        for key in self.issuer.rings.fresh_keys(&audience, self.clock.now())? {
+            signing_keys::store::insert(tx.conn(), &key).await?;
+        }
+        if new.starter_policy {
+            policy::replace(&mut tx, organization.id, &starter_policy()).await?;
+        }
+        record_change(&mut tx, organization.id).await?;
+        tx.commit().await?;
+        self.feed.catch_up().await;
+        Ok((organization, owner))
+    }
+}
+
+fn default_audience(
+    organization: &Organization,
+    clock: &dyn Clock,
+) -> Result<Audience, StorageError> {
+    Ok(Audience {
+        id: AudienceId::new(clock),
+        organization: organization.id,
+        name: AudienceName::parse(DEFAULT_AUDIENCE)
+            .map_err(|error| StorageError::corrupt("audience name", error))?,
+        aud: DEFAULT_AUDIENCE.to_owned(),
+        limits: DEFAULT_LIMITS,
+        created_at: clock.now(),
+    })
+}

@@ -1,0 +1,162 @@
+//! Sessions: one row per issued token, committed before the token leaves.
+//!
+//! Rows are written in groups: one task takes whatever waits, writes it in one statement, commits, and only then lets
+//! the waiting requests answer. A group forms by itself while the previous commit runs; there is no timer.
+
+mod store;
+
+use serde::Serialize;
+use storage::{Database, StorageError};
+use tokio::sync::{mpsc, oneshot};
+
+pub use store::exists;
+
+use crate::claims::SignedToken;
+use crate::issuance::Origin;
+
+/// Why a token was not recorded. It is then not handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// The disk cannot follow.
+    #[error("more tokens are waiting to be recorded than the database can take")]
+    Overloaded,
+    /// The database cannot be reached or is full.
+    #[error("the session could not be recorded")]
+    Unavailable,
+    /// The database refused the row.
+    #[error("the session row was refused")]
+    Refused,
+}
+
+/// The proof that the row of this session is committed. Only [`Recorder::record`] makes one.
+#[derive(Debug)]
+pub(crate) struct Recorded(());
+
+/// Requests that may wait for their row. At 20 µs per row this is well under a second of work.
+const QUEUE: usize = 8192;
+/// Rows in one transaction.
+const MAX_BATCH: usize = 512;
+
+/// A row, in the form that one JSON parameter carries.
+#[derive(Debug, Serialize)]
+struct SessionRow {
+    id: String,
+    organization_id: String,
+    audience_id: String,
+    api_key_id: String,
+    kid: String,
+    subject: String,
+    roles: serde_json::Value,
+    attributes: serde_json::Value,
+    resources: serde_json::Value,
+    request_id: String,
+    client_address: String,
+    issued_at: i64,
+    expires_at: i64,
+}
+
+impl SessionRow {
+    fn new(token: &SignedToken, origin: &Origin) -> Result<Self, serde_json::Error> {
+        let claims = token.claims();
+        Ok(Self {
+            id: claims.session_id().as_uuid().simple().to_string(),
+            organization_id: claims.organization().as_uuid().simple().to_string(),
+            audience_id: claims.audience_id().as_uuid().simple().to_string(),
+            api_key_id: claims.api_key().as_str().to_owned(),
+            kid: token.kid().to_owned(),
+            subject: claims.subject().to_owned(),
+            roles: serde_json::to_value(claims.roles())?,
+            attributes: serde_json::to_value(claims.attributes())?,
+            resources: serde_json::to_value(claims.resources())?,
+            request_id: origin.request_id.clone(),
+            client_address: origin.client.to_string(),
+            issued_at: claims.issued_at().unix_seconds(),
+            expires_at: claims.expires_at().unix_seconds(),
+        })
+    }
+}
+
+struct Pending {
+    row: SessionRow,
+    done: oneshot::Sender<Result<(), RecordError>>,
+}
+
+/// Writes session rows.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    queue: mpsc::Sender<Pending>,
+}
+
+impl Recorder {
+    pub(crate) fn start(database: Database) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        tokio::spawn(write_groups(database, waiting));
+        Self { queue }
+    }
+
+    /// Waits until the token's row is committed.
+    pub(crate) async fn record(
+        &self,
+        token: &SignedToken,
+        origin: &Origin,
+    ) -> Result<Recorded, RecordError> {
+        let row = SessionRow::new(token, origin).map_err(|_| RecordError::Refused)?;
+        let (done, committed) = oneshot::channel();
+        self.queue
+            .try_send(Pending { row, done })
+            .map_err(|_| RecordError::Overloaded)?;
+        match committed.await {
+            Ok(Ok(())) => Ok(Recorded(())),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(RecordError::Unavailable),
+        }
+    }
+}
+
+async fn write_groups(database: Database, mut waiting: mpsc::Receiver<Pending>) {
+    let mut group = Vec::with_capacity(MAX_BATCH);
+    while waiting.recv_many(&mut group, MAX_BATCH).await > 0 {
+        let outcome = write(&database, &group).await;
+        // One row that the database refuses must not take the others with it.
+        if outcome == Err(RecordError::Refused) && group.len() > 1 {
+            for pending in group.drain(..) {
+                let outcome = write(&database, std::slice::from_ref(&pending)).await;
+                let _ = pending.done.send(outcome);
+            }
+        } else {
+            for pending in group.drain(..) {
+                // A requester that went away leaves a row without a token, which does no harm.
+                let _ = pending.done.send(outcome);
+            }
+        }
+    }
+}
+
+async fn write(database: &Database, group: &[Pending]) -> Result<(), RecordError> {
+    let rows: Vec<&SessionRow> = group.iter().map(|pending| &pending.row).collect();
+    match try_write(database, &rows).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_unavailable() => {
+            tracing::error!(%error, rows = rows.len(), "sessions could not be recorded");
+            Err(RecordError::Unavailable)
+        }
+        Err(error) => {
+            tracing::error!(%error, rows = rows.len(), "session rows were refused");
+            Err(RecordError::Refused)
+        }
+    }
+}
+
+async fn try_write(database: &Database, rows: &[&SessionRow]) -> Result<(), StorageError> {
+    let json =
+        serde_json::to_string(rows).map_err(|error| StorageError::corrupt("session row", error))?;
+    let mut tx = database.write().await?;
+    let written = store::insert(tx.conn(), &json).await?;
+    if written != rows.len() as u64 {
+        return Err(StorageError::corrupt(
+            "session group",
+            "not every row was written",
+        ));
+    }
+    tx.commit().await
+}
