@@ -1,0 +1,257 @@
+//! Request bodies.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::problem::{FieldProblem, Problem};
+use crate::state::ApiState;
+use crate::strict_json::{self, JsonFault};
+
+/// The longest body, in bytes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A JSON body, checked strictly (see [`strict_json`]) and read into `T`.
+#[derive(Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
+        require_json(request.headers())?;
+        let body = tokio::time::timeout(state.request_timeout, read_limited(request.into_body()))
+            .await
+            .map_err(|_| {
+                Problem::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "request_timeout",
+                    "The request's body did not arrive in time.",
+                )
+            })??;
+        let text = strict_json::check(&body).map_err(not_json)?;
+        read(text).map(Self)
+    }
+}
+
+fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let unsupported = |detail| {
+        Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            detail,
+        )
+    };
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
+        && parts.all(|parameter| {
+            ["charset=utf-8", "charset=\"utf-8\""]
+                .iter()
+                .any(|utf8| parameter.eq_ignore_ascii_case(utf8))
+        });
+    if !is_json {
+        return Err(unsupported(
+            "Send the body as `Content-Type: application/json`, in UTF-8.",
+        ));
+    }
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(unsupported("Send the body without a content encoding."))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn read_limited(body: Body) -> Result<Bytes, Problem> {
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("The body is longer than {MAX_BODY_BYTES} bytes."),
+        )),
+        Err(_) => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "body_incomplete",
+            "The body ended early.",
+        )),
+    }
+}
+
+fn not_json(fault: JsonFault) -> Problem {
+    let (code, detail) = match fault {
+        JsonFault::Utf8 => ("invalid_utf8", "The body is not UTF-8.".to_owned()),
+        JsonFault::Syntax { line, column } => (
+            "invalid_json",
+            format!("The body is not JSON: see line {line}, column {column}."),
+        ),
+        JsonFault::DuplicateKey => (
+            "duplicate_json_key",
+            "An object in the body names a member twice.".to_owned(),
+        ),
+        JsonFault::TooDeep => (
+            "json_too_deep",
+            format!(
+                "The body is nested deeper than {} levels.",
+                strict_json::MAX_DEPTH
+            ),
+        ),
+    };
+    Problem::new(StatusCode::BAD_REQUEST, code, detail)
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let (code, detail) = explain(&error.inner().to_string());
+        let field = FieldProblem {
+            pointer: pointer(error.path()),
+            code: code.to_owned(),
+            detail: detail.clone(),
+        };
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail).errors(vec![field])
+    })
+}
+
+/// serde says what is wrong only in words. Its sentences are kept apart by their first words, and whatever it quotes
+/// from the input is dropped.
+fn explain(message: &str) -> (&'static str, String) {
+    let quoted = || message.split('`').nth(1).unwrap_or_default();
+    if message.starts_with("unknown field") {
+        ("unknown_field", "There is no such field.".to_owned())
+    } else if message.starts_with("missing field") {
+        (
+            "missing_field",
+            format!("The field `{}` is missing.", quoted()),
+        )
+    } else {
+        let expected = message
+            .rsplit_once("expected ")
+            .map_or("", |(_, expected)| expected);
+        let expected = expected.split(" at line").next().unwrap_or_default();
+        let detail = match in_json_words(expected) {
+            Some(words) => format!("The value is not {words}."),
+            None => "The value is not usable here.".to_owned(),
+        };
+        ("invalid_field", detail)
+    }
+}
+
+fn in_json_words(expected: &str) -> Option<&'static str> {
+    Some(match expected {
+        "a string" | "a borrowed string" => "a string",
+        "a boolean" => "true or false",
+        "i64" | "u64" | "u32" | "i32" => "an integer in range",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        structure if structure.starts_with("struct ") => "an object",
+        _ => return None,
+    })
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        let token = match segment {
+            Segment::Map { key } => key.replace('~', "~0").replace('/', "~1"),
+            Segment::Seq { index } => index.to_string(),
+            Segment::Enum { .. } | Segment::Unknown => continue,
+        };
+        pointer.push('/');
+        pointer.push_str(&token);
+    }
+    pointer
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read into")]
+    struct Outer {
+        inner: Inner,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read into")]
+    struct Inner {
+        names: Vec<String>,
+        ttl: Option<i64>,
+    }
+
+    #[test]
+    fn names_the_place_and_the_kind_but_not_the_value() {
+        for (text, code, at, detail) in [
+            (
+                r#"{"inner":{"names":[],"a/b":1}}"#,
+                "unknown_field",
+                "/inner/a~1b",
+                "There is no such field.",
+            ),
+            (
+                r#"{"inner":{}}"#,
+                "missing_field",
+                "/inner",
+                "The field `names` is missing.",
+            ),
+            (
+                r#"{"inner":{"names":["x",7]}}"#,
+                "invalid_field",
+                "/inner/names/1",
+                "The value is not a string.",
+            ),
+            (
+                r#"{"inner":{"names":"s3cret"}}"#,
+                "invalid_field",
+                "/inner/names",
+                "The value is not a list.",
+            ),
+            (
+                r#"{"inner":[1]}"#,
+                "invalid_field",
+                "/inner/0",
+                "The value is not a list.",
+            ),
+            (
+                r#"{"inner":{"names":[],"ttl":9223372036854775808}}"#,
+                "invalid_field",
+                "/inner/ttl",
+                "The value is not an integer in range.",
+            ),
+            (
+                r#"{"inner":{"names":[],"ttl":0.5}}"#,
+                "invalid_field",
+                "/inner/ttl",
+                "The value is not an integer in range.",
+            ),
+            ("7", "invalid_field", "", "The value is not an object."),
+        ] {
+            let problem = read::<Outer>(text).unwrap_err();
+            let body = problem.body("");
+            assert_eq!(
+                (
+                    body.code.as_str(),
+                    body.errors[0].pointer.as_str(),
+                    body.detail.as_str()
+                ),
+                (code, at, detail),
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Jeton's HTTP API: it parses, calls the services, and renders. It holds no SQL and no rules.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`router`] | the whole service: routes, OpenAPI document, Swagger UI, middleware |
+//! | [`routes`] | one module per noun, handlers with their request and answer types |
+//! | [`caller`] | extractors for who asks: [`caller::Caller`] holds the permission the handler needs |
+//! | [`json`], [`strict_json`] | request bodies: size, time, duplicate keys, depth, unknown fields |
+//! | [`problem`], [`errors`] | RFC 9457 answers; the one place where failures get their status |
+//! | [`middleware`] | request ids, logs, timeouts, panics, headers |
+//! | [`server`] | connections: deadlines, draining |
+
+pub mod caller;
+pub mod errors;
+pub mod json;
+pub mod middleware;
+pub mod openapi;
+pub mod problem;
+pub mod router;
+pub mod routes;
+pub mod server;
+mod state;
+pub mod strict_json;
+
+pub use openapi::document;
+pub use router::service;
+pub use server::{Server, ServerSettings};
+pub use state::ApiState;

@@ -1,0 +1,137 @@
+//! What happens around every request, from the outside in.
+//!
+//! 1. [`finish`]: the request gets its id and its log line; every error becomes problem+json; headers are completed.
+//! 2. [`catch_panics`]: a panic in a handler is a 500, and the connection lives on.
+//! 3. [`limit_time`]: a request that takes too long is answered.
+
+mod headers;
+
+use std::any::Any;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use storage::RequestId;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+
+use crate::caller::PeerAddress;
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+/// The header that names a request.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// The id of the request being handled.
+#[derive(Clone, Debug)]
+pub struct CurrentRequestId(pub std::sync::Arc<str>);
+
+/// The outermost layer.
+pub async fn finish(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&state, &request);
+    request
+        .extensions_mut()
+        .insert(CurrentRequestId(id.clone()));
+    let client = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
+    let method = request.method().clone();
+    // The route's template, not the path: a path can hold anything, a secret pasted into the wrong place included.
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| String::from("(none)"), |path| path.as_str().to_owned());
+    let span = tracing::info_span!(
+        "request", request_id = %id, %method, route, client = client.map(tracing::field::display),
+        api_key = tracing::field::Empty,
+    );
+    let response = next.run(request).instrument(span.clone()).await;
+    let mut response = as_problem(response, &id);
+    headers::complete(&mut response, &state, &id);
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    span.in_scope(|| tracing::info!(status = response.status().as_u16(), micros, "answered"));
+    response
+}
+
+/// A caller's own id is kept when it is short and plain, so that it can follow a request through its services.
+fn request_id(state: &ApiState, request: &Request) -> std::sync::Arc<str> {
+    let own = request
+        .headers()
+        .get(REQUEST_ID_HEADER)
+        .and_then(|value| value.to_str().ok());
+    let plain = |id: &&str| {
+        (1..=64).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+            && !id.contains("jtn_")
+    };
+    match own.filter(plain) {
+        Some(id) => id.into(),
+        None => RequestId::new(&*state.services.clock).to_string().into(),
+    }
+}
+
+/// Gives every error the one form, also those that axum, tower or Swagger UI's own routes made.
+fn as_problem(mut response: Response, request_id: &str) -> Response {
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if response.status().is_client_error() || response.status().is_server_error() => {
+            by_status(response.status())
+        }
+        None => return response,
+    };
+    let body = serde_json::to_vec(&problem.body(request_id)).unwrap_or_default();
+    let (mut parts, _) = response.into_parts();
+    parts.status = problem.status();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    Response::from_parts(parts, body.into())
+}
+
+fn by_status(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::NOT_FOUND => not_found(),
+        StatusCode::METHOD_NOT_ALLOWED => Problem::new(
+            status,
+            "method_not_allowed",
+            "This path does not take this method; `Allow` lists those that it takes.",
+        ),
+        status if status.is_server_error() => Problem::internal(&status),
+        status => Problem::new(status, "bad_request", "The request is not usable."),
+    }
+}
+
+/// Nothing is here.
+pub fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        "There is nothing at this path.",
+    )
+}
+
+/// Answers when the time is over. What the request had begun may still complete; it is not answered.
+pub async fn limit_time(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    // The body has its own deadline of the same length, with a 408 of its own.
+    match tokio::time::timeout(state.request_timeout * 2, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::unavailable("timeout", "The request took too long and was given up.")
+            .into_response(),
+    }
+}
+
+/// A panic becomes a 500 that says nothing of it; the log has its place.
+pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
+    CatchPanicLayer::custom(on_panic as fn(_) -> _)
+}
+
+fn on_panic(panic: Box<dyn Any + Send>) -> Response {
+    // The message may quote input; the panic hook has logged where it happened.
+    drop(panic);
+    Problem::internal(&"a handler panicked").into_response()
+}

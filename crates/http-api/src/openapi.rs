@@ -1,0 +1,69 @@
+//! The OpenAPI 3.1 document. It is collected from the routes themselves: a route that is not in it does not exist.
+
+use std::sync::LazyLock;
+
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi as _};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Jeton",
+        description = "Exchange an API key for short-lived signed session tokens that carry roles and row-level-security attributes.\n\nErrors are `application/problem+json` (RFC 9457): programs read `code`, people read `detail`, and `errors` points at what is wrong with the input. Every answer carries `x-request-id`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    servers((url = "/", description = "This server")),
+    tags(
+        (name = "Session tokens", description = "The exchange: an API key for a session token"),
+        (name = "Account", description = "Who is asking"),
+        (name = "Verifiers", description = "Public keys and metadata for those who verify tokens"),
+        (name = "Operation", description = "For load balancers and supervisors"),
+    ),
+    modifiers(&SecuritySchemes),
+)]
+pub(crate) struct ApiDocument;
+
+struct SecuritySchemes;
+
+impl Modify for SecuritySchemes {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let header = |name: &str, description: &str| {
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+                name,
+                description,
+            )))
+        };
+        components.add_security_scheme("ApiKeyHeader", header("x-api-key", "An API key, `jtn_…`."));
+        components.add_security_scheme(
+            "Bearer",
+            SecurityScheme::Http({
+                let mut bearer = Http::new(HttpAuthScheme::Bearer);
+                bearer.description = Some("An API key, `jtn_…`, as a bearer token.".into());
+                bearer
+            }),
+        );
+        components.add_security_scheme(
+            "ApiKeyAuthorization",
+            header(
+                "Authorization",
+                "The word `ApiKey`, a space, and an API key: `ApiKey jtn_…`.",
+            ),
+        );
+    }
+}
+
+/// The document of this version of Jeton.
+pub fn document() -> OpenApi {
+    let mut document = ApiDocument::openapi();
+    document.merge(crate::router::routes().into_openapi());
+    document
+}
+
+/// The document as indented JSON, as it is committed and served.
+pub fn json() -> &'static str {
+    static JSON: LazyLock<String> =
+        LazyLock::new(|| document().to_pretty_json().unwrap_or_default());
+    &JSON
+}

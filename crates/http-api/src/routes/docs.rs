@@ -1,0 +1,34 @@
+//! The OpenAPI document and Swagger UI, both from the binary.
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+use tower_http::set_header::SetResponseHeaderLayer;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::state::ApiState;
+
+/// Swagger UI styles elements inline and draws icons from `data:` URLs; it needs no other exception.
+const SWAGGER_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                           font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+                           frame-ancestors 'none'";
+
+pub(crate) async fn openapi_json() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, crate::openapi::json()).into_response()
+}
+
+/// Swagger UI at `/docs`. The document's address is relative, so that it works behind a path prefix too.
+pub(crate) fn swagger_ui() -> Router<ApiState> {
+    let config = Config::new(["../openapi.json"])
+        .persist_authorization(true)
+        .deep_linking(true);
+    let ui: Router<ApiState> = SwaggerUi::new("/docs").config(config).into();
+    ui.layer(SetResponseHeaderLayer::overriding(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(SWAGGER_CSP),
+    ))
+}

@@ -1,0 +1,229 @@
+//! The main exchange.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use key_admin::TokensIssue;
+use policy::{GrantRequest, Resource};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use token_issuer::audiences::DEFAULT_AUDIENCE;
+use token_issuer::{Claims, IssueRequest, IssuedToken};
+use utoipa::ToSchema;
+
+use crate::caller::{Caller, RequestOrigin};
+use crate::json::JsonBody;
+use crate::problem::{Problem, ProblemBody};
+use crate::state::ApiState;
+
+/// Whom a session token is for, and what it shall carry.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "user": { "id": "user-42", "roles": ["viewer"], "attributes": { "tenant_id": "t-1" } },
+    "audience": "default",
+    "ttl_seconds": 900,
+}))]
+pub struct IssueSessionTokenRequest {
+    /// The user, whom the calling backend has authenticated.
+    user: TokenUser,
+    /// The name of the audience that the token is for.
+    #[serde(default = "default_audience")]
+    #[schema(default = "default", pattern = "^[a-z][a-z0-9_-]{0,63}$")]
+    audience: String,
+    /// How long the token lives, in seconds. Left out: the audience's default, or less where a limit of a role or of
+    /// the API key says so. More than the limits allow is refused, not shortened.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = i64, required = false, minimum = 1, maximum = 86400)]
+    ttl_seconds: Option<i64>,
+    /// The resources that the token is limited to. Left out or empty: no such limit.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    resources: Vec<TokenResource>,
+    /// Decide and show the claims; sign and record nothing.
+    #[serde(default)]
+    #[schema(default = false)]
+    dry_run: bool,
+}
+
+/// The user of a session token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenUser {
+    /// The user's identifier in the calling backend, the token's `sub`. Up to 255 bytes, no control characters.
+    #[schema(min_length = 1, max_length = 255)]
+    id: String,
+    /// The roles the token carries. They must be declared, and within what the API key may grant.
+    #[schema(min_items = 1, max_items = 50)]
+    roles: Vec<String>,
+    /// The row-level-security attributes the token carries, by their declared names. An empty value is refused: where
+    /// a value restricts rows, none would restrict nothing.
+    #[serde(default)]
+    #[schema(value_type = std::collections::HashMap<String, Value>, required = false)]
+    attributes: Map<String, Value>,
+}
+
+/// A resource that a token is limited to.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenResource {
+    /// Its kind.
+    #[serde(rename = "type")]
+    #[schema(examples("dashboard"), pattern = "^[a-z][a-z0-9_-]{0,63}$")]
+    kind: String,
+    /// Which one, up to 255 bytes.
+    #[schema(examples("sales"), min_length = 1, max_length = 255)]
+    id: String,
+}
+
+/// An issued session token.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionToken {
+    /// The token: a compact JWS, `typ` `at+jwt` (RFC 9068).
+    token: String,
+    /// How clients present the token.
+    #[schema(examples("Bearer"))]
+    token_type: &'static str,
+    /// Its life, in seconds.
+    expires_in: i64,
+    /// Fetch the next one after this many seconds, before this one ends.
+    refresh_in: i64,
+    /// When it ends.
+    #[schema(format = DateTime)]
+    expires_at: String,
+    /// The token's `jti`, under which the session is recorded.
+    #[schema(format = Uuid)]
+    session_id: String,
+    /// The name of the audience.
+    audience: String,
+    /// The roles in the token.
+    roles: Vec<String>,
+    /// The attributes in the token, those that the API key fixes included.
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
+    attributes: Map<String, Value>,
+}
+
+/// What would be issued.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SessionTokenPreview {
+    /// Always true.
+    dry_run: bool,
+    /// The claims that the token would have. `jti`, `iat`, `nbf` and `exp` are those of this moment.
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
+    claims: Map<String, Value>,
+    /// The life of the token, in seconds.
+    expires_in: i64,
+    /// The name of the audience.
+    audience: String,
+}
+
+fn default_audience() -> String {
+    DEFAULT_AUDIENCE.to_owned()
+}
+
+/// An optional field can be left out, but not be `null`.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    i64::deserialize(deserializer).map(Some)
+}
+
+/// Issue a session token
+///
+/// Exchanges the API key and the user whom your backend has authenticated for a short-lived signed JWT that carries
+/// roles and row-level-security attributes. The session is recorded before the answer leaves. A refusal lists every
+/// problem of the request at once.
+#[utoipa::path(
+    post,
+    path = "/v1/session-tokens",
+    operation_id = "issueSessionToken",
+    tag = "Session tokens",
+    request_body = IssueSessionTokenRequest,
+    responses(
+        (status = 201, description = "The token", body = SessionToken),
+        (status = 200, description = "With `dry_run`: what would be issued", body = SessionTokenPreview),
+        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Beyond what the API key may grant", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The request asks for what is not declared or not well-formed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 500, description = "A fault in the server", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The session cannot be recorded now; nothing was issued", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn issue_session_token(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<TokensIssue>,
+    RequestOrigin(origin): RequestOrigin,
+    JsonBody(body): JsonBody<IssueSessionTokenRequest>,
+) -> Result<Response, Problem> {
+    let issuer = &state.services.issuer;
+    let dry_run = body.dry_run;
+    let grant = GrantRequest::from(body);
+    if dry_run {
+        let claims = issuer.preview(&caller, grant).await?;
+        return Ok(Json(SessionTokenPreview::new(&claims)?).into_response());
+    }
+    let issued = issuer
+        .issue(&caller, IssueRequest { grant, origin })
+        .await?;
+    Ok((StatusCode::CREATED, Json(SessionToken::new(&issued)?)).into_response())
+}
+
+impl From<IssueSessionTokenRequest> for GrantRequest {
+    fn from(body: IssueSessionTokenRequest) -> Self {
+        let resources = body.resources.into_iter().map(|resource| Resource {
+            kind: resource.kind,
+            id: resource.id,
+        });
+        Self {
+            subject: body.user.id,
+            roles: body.user.roles,
+            attributes: body.user.attributes,
+            audience: body.audience,
+            ttl_seconds: body.ttl_seconds,
+            resources: resources.collect(),
+        }
+    }
+}
+
+impl SessionToken {
+    fn new(issued: &IssuedToken) -> Result<Self, Problem> {
+        let claims = issued.claims();
+        let expires_in = claims.lifetime_seconds();
+        Ok(Self {
+            token: issued.token().expose_secret().to_owned(),
+            token_type: "Bearer",
+            expires_in,
+            refresh_in: expires_in * 3 / 4,
+            expires_at: claims.expires_at().to_string(),
+            session_id: claims.session_id().to_string(),
+            audience: claims.audience_name().to_owned(),
+            roles: claims.roles().iter().map(ToString::to_string).collect(),
+            attributes: object(claims.attributes())?,
+        })
+    }
+}
+
+impl SessionTokenPreview {
+    fn new(claims: &Claims) -> Result<Self, Problem> {
+        Ok(Self {
+            dry_run: true,
+            claims: object(claims)?,
+            expires_in: claims.lifetime_seconds(),
+            audience: claims.audience_name().to_owned(),
+        })
+    }
+}
+
+fn object(value: &impl Serialize) -> Result<Map<String, Value>, Problem> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(Problem::internal(&"not an object")),
+        Err(error) => Err(Problem::internal(&error)),
+    }
+}

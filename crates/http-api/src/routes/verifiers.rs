@@ -1,0 +1,196 @@
+//! What verifiers read: keys and metadata, public and cacheable.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use key_admin::Slug;
+use serde::Serialize;
+use serde_json::Value;
+use storage::Versioned;
+use token_issuer::rings::JWKS_MAX_AGE_SECONDS;
+use token_issuer::{AuthorizationServerMetadata, OrganizationIssuer};
+use utoipa::ToSchema;
+
+use crate::middleware::not_found;
+use crate::problem::{Problem, ProblemBody};
+use crate::state::ApiState;
+
+/// The public keys that verify an organization's tokens (RFC 7517).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JsonWebKeySet {
+    /// The keys: those that sign, those that signed what still lives, and those that will sign next.
+    #[schema(value_type = Vec<std::collections::HashMap<String, Value>>)]
+    keys: Vec<Value>,
+}
+
+/// Authorization server metadata (RFC 8414), also usable as OpenID Connect discovery document.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IssuerMetadata {
+    /// The `iss` of every token of the organization.
+    issuer: String,
+    /// Where the keys are.
+    jwks_uri: String,
+    /// Empty: there is no authorization endpoint.
+    response_types_supported: Vec<String>,
+    /// Empty: there is no OAuth token endpoint.
+    grant_types_supported: Vec<String>,
+    /// How subjects are named.
+    subject_types_supported: Vec<String>,
+    /// The algorithms that tokens are signed with.
+    id_token_signing_alg_values_supported: Vec<String>,
+    /// The claims that tokens carry.
+    claims_supported: Vec<String>,
+    /// Where people read on.
+    service_documentation: String,
+}
+
+impl From<AuthorizationServerMetadata> for IssuerMetadata {
+    fn from(metadata: AuthorizationServerMetadata) -> Self {
+        Self {
+            issuer: metadata.issuer,
+            jwks_uri: metadata.jwks_uri,
+            response_types_supported: metadata.response_types_supported,
+            grant_types_supported: metadata.grant_types_supported,
+            subject_types_supported: metadata.subject_types_supported,
+            id_token_signing_alg_values_supported: metadata.id_token_signing_alg_values_supported,
+            claims_supported: metadata.claims_supported,
+            service_documentation: metadata.service_documentation,
+        }
+    }
+}
+
+/// Get the public keys
+///
+/// The keys that verify the organization's tokens. Keep them for `max-age` and ask again with `If-None-Match`; fetch
+/// early, but not more than once in a while, when a token names an unknown `kid`.
+#[utoipa::path(
+    get,
+    path = "/orgs/{slug}/.well-known/jwks.json",
+    operation_id = "getJwks",
+    tag = "Verifiers",
+    params(("slug" = String, Path, description = "The organization's name in URLs")),
+    responses(
+        (status = 200, description = "The keys", body = JsonWebKeySet, headers(("ETag" = String, description = "For `If-None-Match`"))),
+        (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
+        (status = 404, description = "There is no such organization", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(()),
+)]
+pub async fn get_jwks(
+    State(state): State<ApiState>,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let organization = organization(&state, &slug).await?;
+    let jwks = organization.value.jwks();
+    let known = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .any(|value| matches_etag(value.as_bytes(), &jwks.etag));
+    let caching = [(header::ETAG, jwks.etag.to_string())];
+    if known {
+        return Ok((StatusCode::NOT_MODIFIED, public(), caching).into_response());
+    }
+    let content_type = [(header::CONTENT_TYPE, "application/jwk-set+json")];
+    Ok((public(), caching, content_type, jwks.body.to_string()).into_response())
+}
+
+/// Get the OpenID Connect discovery document
+///
+/// For verifiers that find the keys through discovery.
+#[utoipa::path(
+    get,
+    path = "/orgs/{slug}/.well-known/openid-configuration",
+    operation_id = "getOpenidConfiguration",
+    tag = "Verifiers",
+    params(("slug" = String, Path, description = "The organization's name in URLs")),
+    responses(
+        (status = 200, description = "The metadata", body = IssuerMetadata),
+        (status = 404, description = "There is no such organization", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(()),
+)]
+pub async fn get_openid_configuration(
+    state: State<ApiState>,
+    slug: Path<String>,
+) -> Result<Response, Problem> {
+    metadata(state, slug).await
+}
+
+/// Get the authorization server metadata
+///
+/// RFC 8414. The same document also stands at the address that the RFC builds for an issuer with a path:
+/// `/.well-known/oauth-authorization-server/orgs/{slug}`.
+#[utoipa::path(
+    get,
+    path = "/orgs/{slug}/.well-known/oauth-authorization-server",
+    operation_id = "getAuthorizationServerMetadata",
+    tag = "Verifiers",
+    params(("slug" = String, Path, description = "The organization's name in URLs")),
+    responses(
+        (status = 200, description = "The metadata", body = IssuerMetadata),
+        (status = 404, description = "There is no such organization", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(()),
+)]
+pub async fn get_authorization_server_metadata(
+    state: State<ApiState>,
+    slug: Path<String>,
+) -> Result<Response, Problem> {
+    metadata(state, slug).await
+}
+
+pub(crate) async fn metadata(
+    State(state): State<ApiState>,
+    Path(slug): Path<String>,
+) -> Result<Response, Problem> {
+    organization(&state, &slug).await?;
+    let slug = Slug::parse(&slug).map_err(|_| not_found())?;
+    let metadata = AuthorizationServerMetadata::new(state.services.issuer.public_url(), &slug);
+    Ok((public(), Json(IssuerMetadata::from(metadata))).into_response())
+}
+
+async fn organization(
+    state: &ApiState,
+    slug: &str,
+) -> Result<Arc<Versioned<OrganizationIssuer>>, Problem> {
+    let slug = Slug::parse(slug).map_err(|_| not_found())?;
+    state
+        .services
+        .issuer
+        .organization(&slug)
+        .await?
+        .ok_or_else(not_found)
+}
+
+/// Anybody may read and keep these documents, browsers of any origin included.
+fn public() -> [(HeaderName, String); 3] {
+    [
+        (
+            header::CACHE_CONTROL,
+            format!("public, max-age={JWKS_MAX_AGE_SECONDS}"),
+        ),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*".to_owned()),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "cross-origin".to_owned(),
+        ),
+    ]
+}
+
+/// `If-None-Match` compares weakly (RFC 9110 section 13.1.2).
+fn matches_etag(header: &[u8], etag: &str) -> bool {
+    let Ok(header) = std::str::from_utf8(header) else {
+        return false;
+    };
+    header
+        .split(',')
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+}
