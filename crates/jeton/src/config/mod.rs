@@ -1,0 +1,265 @@
+//! Configuration: flags over environment (`JETON_…`) over a TOML file over defaults. The one place that reads the
+//! environment.
+
+mod secret;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use key_admin::{KeyAdminSettings, MasterSecret};
+use serde::{Deserialize, Serialize};
+use token_issuer::PublicUrl;
+
+pub(crate) use secret::{ConfiguredSecret, DEV_MARK, read_secret_file};
+
+use crate::cli::ConfigArgs;
+use crate::failure::Failure;
+
+/// Everything that can be configured. Times are in seconds.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The address to listen on.
+    pub(crate) listen: SocketAddr,
+    /// The address that clients use; the base of every issuer.
+    pub(crate) public_url: Option<String>,
+    /// `sqlite:PATH` or `postgres://…`. Masked in `config show`: it may hold a password.
+    pub(crate) database_url: Option<ConfiguredSecret>,
+    /// The master secret itself, 64 hex digits or more; better kept in a file.
+    pub(crate) master_secret: Option<ConfiguredSecret>,
+    /// A file that holds the master secret.
+    pub(crate) master_secret_file: Option<PathBuf>,
+    /// How long a request's body, and then its answer, may take.
+    pub(crate) request_timeout_seconds: u32,
+    /// How long a request's head may take, and how long a connection may idle.
+    pub(crate) header_timeout_seconds: u32,
+    /// How long requests in flight get when the server stops.
+    pub(crate) drain_timeout_seconds: u32,
+    /// How long cached keys and policies are trusted without asking the database for changes.
+    pub(crate) staleness_bound_seconds: u32,
+    pub(crate) log: LogSettings,
+    pub(crate) keys: KeyAdminSettings,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LogSettings {
+    pub(crate) format: LogFormat,
+    /// In the syntax of `tracing-subscriber`'s `EnvFilter`.
+    pub(crate) filter: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    Text,
+    Json,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Auto,
+            filter: "info".into(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: ([127, 0, 0, 1], 8080).into(),
+            public_url: None,
+            database_url: None,
+            master_secret: None,
+            master_secret_file: None,
+            request_timeout_seconds: 10,
+            header_timeout_seconds: 10,
+            drain_timeout_seconds: 10,
+            staleness_bound_seconds: 2,
+            log: LogSettings::default(),
+            keys: KeyAdminSettings::default(),
+        }
+    }
+}
+
+/// Variables that begin with `JETON_` and belong to other commands or to the test suite.
+fn is_setting(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    !matches!(name.as_str(), "config" | "url" | "api_key") && !name.starts_with("test_")
+}
+
+impl Config {
+    /// Reads all sources.
+    pub(crate) fn read(args: &ConfigArgs) -> Result<Self, Failure> {
+        let mut sources = Figment::from(Serialized::defaults(Self::default()));
+        let file = args
+            .config
+            .clone()
+            .or_else(|| Env::var("JETON_CONFIG").map(PathBuf::from));
+        if let Some(file) = file {
+            if !file.is_file() {
+                return Err(Failure::input(anyhow::anyhow!(
+                    "there is no file {}",
+                    file.display()
+                )));
+            }
+            sources = sources.merge(Toml::file_exact(file));
+        }
+        let environment = Env::prefixed("JETON_")
+            .filter(|name| is_setting(name.as_str()))
+            .split("__");
+        sources = sources.merge(environment);
+        sources = with_flags(sources, args);
+        sources.extract().map_err(|error| {
+            // figment's own text quotes the offending value, which may be a secret.
+            let faults: Vec<String> = error.into_iter().map(|fault| describe(&fault)).collect();
+            Failure::input(anyhow::anyhow!(
+                "the configuration is not usable: {}",
+                faults.join("; ")
+            ))
+        })
+    }
+
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_timeout_seconds.into())
+    }
+
+    pub(crate) fn staleness_bound(&self) -> Duration {
+        Duration::from_secs(self.staleness_bound_seconds.into())
+    }
+
+    pub(crate) fn server_settings(&self) -> http_api::ServerSettings {
+        http_api::ServerSettings {
+            header_timeout: Duration::from_secs(self.header_timeout_seconds.into()),
+            drain_timeout: Duration::from_secs(self.drain_timeout_seconds.into()),
+        }
+    }
+
+    /// The master secret, from wherever it is configured.
+    pub(crate) fn master_secret(&self) -> Result<MasterSecret, String> {
+        let text = match (&self.master_secret, &self.master_secret_file) {
+            (Some(_), Some(_)) => {
+                return Err("set master_secret or master_secret_file, not both".into());
+            }
+            (Some(secret), None) => secret.to_secret(),
+            (None, Some(file)) => read_secret_file(file)?,
+            (None, None) => return Err("set master_secret_file (or master_secret)".into()),
+        };
+        secret::parse_master(&text)
+    }
+
+    /// The public URL, checked: plain HTTP is only for this machine itself.
+    pub(crate) fn public_url(&self) -> Result<PublicUrl, String> {
+        let text = self
+            .public_url
+            .as_deref()
+            .ok_or("set public_url, the address that clients use")?;
+        let url = PublicUrl::parse(text).map_err(|error| format!("public_url: {error}"))?;
+        if url.is_plain_http() && !is_loopback(text) {
+            return Err("public_url must be https: over plain http anybody on the way could replace the keys".into());
+        }
+        Ok(url)
+    }
+
+    /// Where the database is.
+    pub(crate) fn database_url(&self) -> Result<secrecy::SecretString, String> {
+        self.database_url
+            .as_ref()
+            .map(ConfiguredSecret::to_secret)
+            .ok_or_else(|| "set database_url, sqlite:PATH or postgres://…".into())
+    }
+}
+
+fn with_flags(mut sources: Figment, args: &ConfigArgs) -> Figment {
+    if let Some(listen) = args.listen {
+        sources = sources.merge(("listen", listen));
+    }
+    if let Some(url) = &args.public_url {
+        sources = sources.merge(("public_url", url));
+    }
+    if let Some(url) = &args.database_url {
+        sources = sources.merge(("database_url", url));
+    }
+    if let Some(file) = &args.master_secret_file {
+        sources = sources.merge(("master_secret_file", file));
+    }
+    sources
+}
+
+fn describe(fault: &figment::Error) -> String {
+    use figment::error::Kind;
+    let path = fault.path.join(".");
+    let what = match &fault.kind {
+        Kind::UnknownField(name, _) => format!("there is no setting `{name}`"),
+        Kind::MissingField(name) => format!("`{name}` is missing"),
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
+            format!("`{path}` is not {expected}")
+        }
+        Kind::UnknownVariant(_, known) => format!("`{path}` is none of {}", known.join(", ")),
+        _ => format!("`{path}` is not usable"),
+    };
+    let source = fault
+        .metadata
+        .as_ref()
+        .map(|metadata| format!(" (from {})", metadata.name));
+    what + source.as_deref().unwrap_or_default()
+}
+
+fn is_loopback(url: &str) -> bool {
+    let Ok(url) = url::Url::parse(url) else {
+        return false;
+    };
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(public_url: &str) -> Config {
+        Config {
+            public_url: Some(public_url.into()),
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        for good in [
+            "https://tokens.example.com",
+            "http://127.0.0.1:8080",
+            "http://[::1]:1",
+            "http://localhost",
+        ] {
+            assert!(with(good).public_url().is_ok(), "{good}");
+        }
+        for bad in [
+            "http://tokens.example.com",
+            "http://10.0.0.1",
+            "http://localhost.example.com",
+            "tokens",
+            "",
+        ] {
+            assert!(with(bad).public_url().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_reads_back_what_it_shows() {
+        let shown = toml::to_string(&Config::default()).unwrap();
+        let read: Config = Figment::from(Toml::string(&shown)).extract().unwrap();
+        assert_eq!(toml::to_string(&read).unwrap(), shown);
+    }
+}

@@ -1,0 +1,98 @@
+//! The server.
+
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use http_api::{ApiState, Server};
+use secrecy::{ExposeSecret, SecretString};
+use storage::{Database, SystemClock};
+use token_issuer::{ServiceSettings, Services};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::ConfigArgs;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::logging;
+
+/// `jeton serve`: starts from configuration and names everything that is missing at once.
+pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
+    let config = Config::read(&args)?;
+    let settings = (
+        config.database_url(),
+        config.master_secret(),
+        config.public_url(),
+    );
+    let (database_url, master, public_url) = match settings {
+        (Ok(database), Ok(master), Ok(public_url)) => (database, master, public_url),
+        (database, master, public_url) => {
+            let faults = [database.err(), master.err(), public_url.err()];
+            let faults: Vec<String> = faults.into_iter().flatten().collect();
+            return Err(Failure::input(anyhow!(
+                "the server cannot start: {}",
+                faults.join("; ")
+            )));
+        }
+    };
+    logging::start(&config.log)?;
+    let database = connect(&database_url).await?;
+    database.check_schema().await?;
+    let server = bind(&config).await?;
+    let services = Services::start(ServiceSettings {
+        database,
+        clock: Arc::new(SystemClock),
+        master,
+        public_url,
+        staleness_bound: config.staleness_bound(),
+        key_admin: config.keys.clone(),
+    })
+    .await?;
+    serve(server, &config, Arc::new(services)).await
+}
+
+/// Opens the database.
+pub(crate) async fn connect(url: &SecretString) -> Result<Database, Failure> {
+    Ok(Database::connect(url.expose_secret()).await?)
+}
+
+/// Listens.
+pub(crate) async fn bind(config: &Config) -> Result<Server, Failure> {
+    Server::bind(config.listen, config.server_settings())
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))
+        .map_err(Failure::input)
+}
+
+/// Serves until SIGTERM or SIGINT, then drains.
+pub(crate) async fn serve(
+    server: Server,
+    config: &Config,
+    services: Arc<Services>,
+) -> Result<(), Failure> {
+    let address = server.local_addr().map_err(Failure::server)?;
+    let database = services.database.clone();
+    let state = ApiState::new(services, config.request_timeout());
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(state.clone(), stop.clone())?);
+    tracing::info!(%address, "listening");
+    server.run(http_api::service(&state), stop).await;
+    database.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn stop_on_signal(
+    state: ApiState,
+    stop: CancellationToken,
+) -> Result<impl Future<Output = ()> + Send, Failure> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::server)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::server)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        state.start_draining();
+        stop.cancel();
+    })
+}
