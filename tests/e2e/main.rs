@@ -1,1 +1,28 @@
-fn main() {}
+//! End-to-end tests: the real binary, real databases, real clients.
+//!
+//! Each test starts its own server on its own database and port; [`support`] speaks the product's language to it.
+//! Run them through `tests/run`, which installs and starts what they need.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+mod cli;
+mod crash;
+mod credentials;
+mod dev;
+mod documentation;
+mod errors;
+mod exchange;
+mod independent_verifiers;
+mod lifecycle;
+mod logs;
+mod openapi;
+mod refusals;
+mod support;
+mod swagger_ui;
+mod verifier_documents;

@@ -1,6 +1,8 @@
 //! Connections: accepting them, keeping deadlines on them, and letting go of them.
 
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -10,6 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -65,8 +68,9 @@ impl Server {
                 () = stop.cancelled() => break,
             };
             match accepted {
-                Ok((stream, peer)) => {
-                    serve_connection(&builder, &connections, &router, stream, peer)
+                Ok(accepted) => {
+                    let patience = self.settings.header_timeout;
+                    serve_connection(&builder, &connections, &router, accepted, patience);
                 }
                 Err(error) => {
                     // Out of file descriptors, or a client that went away: neither is a reason to stop.
@@ -91,23 +95,37 @@ fn serve_connection(
     builder: &Builder<TokioExecutor>,
     connections: &GracefulShutdown,
     router: &Router,
-    stream: TcpStream,
-    peer: SocketAddr,
+    (stream, peer): (TcpStream, SocketAddr),
+    first_request_timeout: Duration,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let router = router.clone();
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(PeerAddress(peer.ip()));
-        router.clone().oneshot(request)
+    let begun = Arc::new(Notify::new());
+    let service = hyper::service::service_fn({
+        let (router, begun) = (router.clone(), begun.clone());
+        move |mut request: Request<Incoming>| {
+            begun.notify_one();
+            request.extensions_mut().insert(PeerAddress(peer.ip()));
+            router.clone().oneshot(request)
+        }
     });
     let connection = builder
         .serve_connection(TokioIo::new(stream), service)
         .into_owned();
     let connection = connections.watch(connection);
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
+        let mut connection = pin!(connection);
+        // hyper's own deadlines begin only once it knows the version of HTTP, which takes a few bytes.
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = begun.notified() => connection.await,
+            () = tokio::time::sleep(first_request_timeout) => {
+                tracing::debug!("a connection sent no request in time");
+                return;
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
         }
     });

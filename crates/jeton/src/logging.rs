@@ -20,7 +20,9 @@ pub(crate) fn start(settings: &LogSettings) -> Result<(), Failure> {
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     if json {
-        registry.with(lines.json().flatten_event(true).with_span_list(false)).init();
+        registry
+            .with(lines.json().flatten_event(true).with_span_list(false))
+            .init();
     } else {
         registry.with(lines.with_target(false)).init();
     }

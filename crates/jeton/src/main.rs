@@ -59,7 +59,10 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Dev(args) => dev::run(args).await,
             Command::Serve(args) => serve::run(args).await,
             Command::Migrate(args) => commands::migrate::run(&args).await,
-            Command::Openapi => commands::openapi::run(),
+            Command::Openapi => {
+                commands::openapi::run();
+                Ok(())
+            }
             Command::Config(args) => commands::config::run(args),
             Command::Organization(args) => commands::organization::run(args).await,
             Command::Apikey(args) => commands::apikey::run(args).await,

@@ -1,6 +1,7 @@
 //! argon2id (RFC 9106), keyed with the server's pepper, in a pool that cannot starve the rest of the server.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -68,6 +69,7 @@ pub struct Hasher {
     pepper: Arc<SecretBox<[u8; 32]>>,
     threads: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    started: Arc<AtomicU64>,
 }
 
 impl Hasher {
@@ -78,6 +80,7 @@ impl Hasher {
             pepper: Arc::new(master.derive("jeton/pepper/v1")),
             threads: Arc::new(Semaphore::new((cores / 2).max(1))),
             queue: Arc::new(Semaphore::new(MAX_WAITING)),
+            started: Arc::default(),
         }
     }
 
@@ -105,6 +108,12 @@ impl Hasher {
         .await
     }
 
+    /// How many hashes have been computed or compared since the start, running ones included. Almost all of the CPU
+    /// time that strangers can cost is in them.
+    pub fn hashes_started(&self) -> u64 {
+        self.started.load(Ordering::Relaxed)
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&[u8]) -> Result<T, HashError> + Send + 'static,
@@ -121,6 +130,7 @@ impl Hasher {
             .await
             .map_err(|_| HashError::Thread)?;
         let pepper = self.pepper.clone();
+        self.started.fetch_add(1, Ordering::Relaxed);
         // The permits live in the closure: a caller that goes away does not free a thread that still hashes.
         tokio::task::spawn_blocking(move || {
             let result = work(pepper.expose_secret());

@@ -18,6 +18,8 @@ pub mod random;
 pub mod rate_limit;
 pub mod secrets;
 mod service;
+#[cfg(test)]
+mod testing;
 pub mod users;
 
 pub use api_keys::{

@@ -42,8 +42,7 @@ impl MasterSecret {
     /// The text form of a fresh secret.
     pub fn generate_hex() -> Result<secrecy::SecretString, NoRandomness> {
         let bytes: [u8; 32] = random::bytes()?;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(hex.into())
+        Ok(hex(&bytes).into())
     }
 
     /// A 256-bit key for one purpose. The label names the purpose and its version, e.g. `jeton/seal/v1`.
@@ -57,6 +56,15 @@ impl MasterSecret {
             }
         })
     }
+}
+
+/// Two lower-case digits for each byte.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {

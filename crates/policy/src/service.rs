@@ -117,9 +117,14 @@ impl PolicyService {
         organization: OrganizationId,
         document: &PolicyDocument,
     ) -> Result<(), PolicyError> {
+        check(document).await?;
         let mut tx = self.database.write().await?;
-        replace(&mut tx, organization, document).await?;
+        // First, for its lock: two replacements side by side would leave a mixture of both documents.
         record_change(&mut tx, organization).await?;
+        if store::version(tx.conn(), organization).await?.is_none() {
+            return Err(PolicyError::OrganizationGone);
+        }
+        write(&mut tx, organization, document).await?;
         tx.commit().await?;
         self.feed.catch_up().await;
         Ok(())
@@ -176,13 +181,26 @@ impl PolicyService {
     }
 }
 
-/// Replaces the organization's policy within `tx`, after checking it as a whole.
+/// Replaces the policy of an organization that only `tx` knows yet, after checking it as a whole.
 pub async fn replace(
     tx: &mut Transaction,
     organization: OrganizationId,
     document: &PolicyDocument,
 ) -> Result<(), PolicyError> {
+    check(document).await?;
+    Ok(write(tx, organization, document).await?)
+}
+
+async fn check(document: &PolicyDocument) -> Result<(), CompileError> {
     PolicySnapshot::compile(0, document.roles.clone(), document.attributes.clone()).await?;
+    Ok(())
+}
+
+async fn write(
+    tx: &mut Transaction,
+    organization: OrganizationId,
+    document: &PolicyDocument,
+) -> Result<(), StorageError> {
     store::clear_roles(tx.conn(), organization).await?;
     for role in &document.roles {
         store::insert_role(tx.conn(), organization, role).await?;
@@ -193,3 +211,6 @@ pub async fn replace(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

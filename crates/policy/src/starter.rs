@@ -4,6 +4,7 @@ use crate::PolicyDocument;
 /// `tenant_id` (a string that every token must carry) and `regions` (a list of strings).
 #[expect(
     clippy::expect_used,
+    clippy::missing_panics_doc,
     reason = "the text is part of the binary and read by a test"
 )]
 pub fn starter_policy() -> PolicyDocument {

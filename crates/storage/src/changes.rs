@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::{Conn, Database, OrganizationId, StorageError, execute, fetch_all, fetch_one};
 
 /// Stamps the organization with the next version. Call it last in the transaction: it serializes with other changes
-/// until the commit.
+/// until the commit. A transaction that must not run beside another change calls it first, for that very lock.
 pub async fn record_change(
     tx: &mut crate::Transaction,
     organization: OrganizationId,
@@ -178,3 +178,6 @@ async fn poll(feed: std::sync::Weak<ChangeFeed>) {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -143,7 +143,13 @@ impl Database {
         postgres: &sqlx::migrate::Migrator,
     ) -> Result<(), sqlx::migrate::MigrateError> {
         match &self.pools {
-            Pools::Sqlite { writer, .. } => sqlite.run(writer).await,
+            // sqlx locks only PostgreSQL while it migrates. Here one transaction around all steps keeps a second
+            // process from running them too.
+            Pools::Sqlite { writer, .. } => {
+                let mut tx = writer.begin_with("begin immediate").await?;
+                sqlite.run_direct(None, &mut *tx, false).await?;
+                Ok(tx.commit().await?)
+            }
             Pools::Postgres(pool) => postgres.run(pool).await,
         }
     }
@@ -213,3 +219,6 @@ impl Transaction {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

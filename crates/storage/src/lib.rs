@@ -31,8 +31,10 @@ pub mod database;
 pub mod error;
 pub mod ids;
 pub mod migrations;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod timestamp;
 pub mod versioned_cache;
 

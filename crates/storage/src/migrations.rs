@@ -10,16 +10,16 @@ static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
 impl Database {
     /// Brings the schema to this binary's version. Running it twice, or from two nodes at once, does no harm.
     pub async fn migrate(&self) -> Result<(), StorageError> {
-        self.run_migrations(&SQLITE, &POSTGRES).await.map_err(|error| match error {
-            MigrateError::VersionMissing(version) => StorageError::Schema(format!(
-                "the database is at schema version {version}, which this binary does not know: run a newer binary"
-            )),
-            MigrateError::VersionMismatch(version) => StorageError::Schema(format!(
-                "schema version {version} was applied from another text than this binary's"
-            )),
-            MigrateError::Execute(error) => error.into(),
-            other => StorageError::Schema(format!("the schema could not be migrated: {other}")),
-        })
+        self.run_migrations(&SQLITE, &POSTGRES)
+            .await
+            .map_err(|error| match error {
+                MigrateError::VersionMissing(version) => newer_than_this_binary(version),
+                MigrateError::VersionMismatch(version) => StorageError::Schema(format!(
+                    "schema version {version} was applied from another text than this binary's"
+                )),
+                MigrateError::Execute(error) => error.into(),
+                other => StorageError::Schema(format!("the schema could not be migrated: {other}")),
+            })
     }
 
     /// Is the schema exactly at this binary's version? `serve` refuses to start when it is not.
@@ -31,6 +31,9 @@ impl Database {
         let applied = self.applied_migrations().await?;
         if applied == wanted {
             return Ok(());
+        }
+        if let Some(unknown) = applied.iter().find(|step| !wanted.contains(step)) {
+            return Err(newer_than_this_binary(*unknown));
         }
         Err(StorageError::Schema(format!(
             "the database schema has {} of this binary's {} steps: run `jeton migrate`",
@@ -54,3 +57,12 @@ impl Database {
         }
     }
 }
+
+fn newer_than_this_binary(version: i64) -> StorageError {
+    StorageError::Schema(format!(
+        "the database is at schema version {version}, which this binary does not know: run a newer binary"
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,11 @@
 //! Fresh databases for tests, on both engines.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "only tests call this, and a failure here fails them"
+)]
+
 use std::future::Future;
 
 use crate::{Conn, Database, Engine, SystemClock, ids::OrganizationId};

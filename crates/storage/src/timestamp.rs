@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sqlx::{Database, Decode, Encode, Postgres, Sqlite, Type, encode::IsNull, error::BoxDynError};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 /// Microseconds since the Unix epoch, UTC. Text form: RFC 3339 with `Z`, e.g. `2026-01-01T00:15:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,20 +37,25 @@ impl Timestamp {
     }
 
     /// The same time without its fraction of a second, as tokens carry it.
+    #[must_use]
     pub const fn truncated_to_seconds(self) -> Self {
         Self::from_unix_seconds(self.unix_seconds())
     }
 
     /// This time, `seconds` later (earlier when negative).
+    #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(1_000_000)))
     }
 
-    /// Reads RFC 3339.
+    /// Reads RFC 3339. A time whose offset carries it out of the years 0 to 9999 is refused: it could not be written.
     pub fn parse(text: &str) -> Result<Self, InvalidTimestamp> {
         OffsetDateTime::parse(text, &Rfc3339)
+            .ok()
+            .and_then(|at| at.checked_to_offset(UtcOffset::UTC))
+            .filter(|at| (0..=9999).contains(&at.year()))
             .map(Self::from_offset_date_time)
-            .map_err(|_| InvalidTimestamp)
+            .ok_or(InvalidTimestamp)
     }
 
     pub(crate) fn from_offset_date_time(at: OffsetDateTime) -> Self {
@@ -142,6 +147,17 @@ mod tests {
             Timestamp::parse("2026-02-30T00:00:00Z"),
             Err(InvalidTimestamp)
         );
+    }
+
+    #[test]
+    fn what_is_read_can_be_written() {
+        for text in ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"] {
+            let at = Timestamp::parse(text).unwrap();
+            assert_eq!(Timestamp::parse(&at.to_string()), Ok(at), "{text}");
+        }
+        for text in ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"] {
+            assert_eq!(Timestamp::parse(text), Err(InvalidTimestamp), "{text}");
+        }
     }
 
     #[test]

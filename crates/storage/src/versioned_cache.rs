@@ -76,9 +76,13 @@ async fn fill<V, E, F>(load: impl Fn() -> F) -> Result<Arc<Versioned<V>>, Option
 where
     F: Future<Output = Result<Option<Versioned<V>>, E>>,
 {
-    match load().await {
+    // Boxed: loads are rare and their futures large, and this one is part of every caller's.
+    match Box::pin(load()).await {
         Ok(Some(entry)) => Ok(Arc::new(entry)),
         Ok(None) => Err(None),
         Err(error) => Err(Some(error)),
     }
 }
+
+#[cfg(test)]
+mod tests;

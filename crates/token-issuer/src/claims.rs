@@ -42,6 +42,7 @@ pub struct Claims {
 
 impl Claims {
     /// What the grant amounts to, for this audience, from now on.
+    #[expect(clippy::needless_pass_by_value, reason = "a grant becomes one token")]
     pub(crate) fn new(
         grant: Grant,
         audience: &Audience,

@@ -29,6 +29,8 @@ pub mod sealing;
 pub mod services;
 pub mod sessions;
 pub mod signing_keys;
+#[cfg(test)]
+mod tests;
 
 pub use claims::{Claims, SignedToken};
 pub use issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};

@@ -88,26 +88,23 @@ impl OrganizationIssuer {
         audiences: Vec<Audience>,
         keys: &[StoredKey],
     ) -> Result<Self, StartError> {
+        // Those that do not sign are opened too: a key that this installation did not seal must never be published.
+        let mut active = BTreeMap::new();
+        for key in keys {
+            let opened = open(sealer, organization, key)?;
+            if key.state == KeyState::Active {
+                active.insert(key.audience, opened);
+            }
+        }
         let mut rings = BTreeMap::new();
         for audience in audiences {
-            let active = keys
-                .iter()
-                .find(|key| key.audience == audience.id && key.state == KeyState::Active)
+            let active = active
+                .remove(&audience.id)
                 .ok_or_else(|| StartError::NoActiveKey {
                     organization: organization.clone(),
                     audience: audience.name.to_string(),
                 })?;
-            rings.insert(
-                audience.name.to_string(),
-                Ring {
-                    active: open(sealer, organization, active)?,
-                    audience,
-                },
-            );
-        }
-        // A next key that does not open would stop signing at its activation: find out now.
-        for next in keys.iter().filter(|key| key.state == KeyState::Next) {
-            open(sealer, organization, next)?;
+            rings.insert(audience.name.to_string(), Ring { audience, active });
         }
         Ok(Self {
             rings,
@@ -124,7 +121,10 @@ fn open(sealer: &Sealer, organization: &Slug, key: &StoredKey) -> Result<OpenedK
 }
 
 impl Jwks {
+    /// The key that signs now comes first.
     fn of(keys: &[StoredKey]) -> Self {
+        let mut keys: Vec<&StoredKey> = keys.iter().collect();
+        keys.sort_by_key(|key| key.state != KeyState::Active);
         let keys: Vec<_> = keys.iter().map(|key| &key.public_jwk).collect();
         let body = json!({ "keys": keys }).to_string();
         let etag = format!(

@@ -5,6 +5,8 @@
 //! 3. [`limit_time`]: a request that takes too long is answered.
 
 mod headers;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 use std::time::Instant;

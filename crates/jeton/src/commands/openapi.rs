@@ -1,7 +1,5 @@
-use crate::failure::Failure;
 use crate::output;
 
-pub(crate) fn run() -> Result<(), Failure> {
+pub(crate) fn run() {
     output::data(http_api::openapi::json());
-    Ok(())
 }

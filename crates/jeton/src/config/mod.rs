@@ -112,10 +112,7 @@ impl Config {
             }
             sources = sources.merge(Toml::file_exact(file));
         }
-        let environment = Env::prefixed("JETON_")
-            .filter(|name| is_setting(name.as_str()))
-            .split("__");
-        sources = sources.merge(environment);
+        sources = with_environment(sources);
         sources = with_flags(sources, args);
         sources.extract().map_err(|error| {
             // figment's own text quotes the offending value, which may be a secret.
@@ -175,6 +172,26 @@ impl Config {
             .map(ConfiguredSecret::to_secret)
             .ok_or_else(|| "set database_url, sqlite:PATH or postgres://…".into())
     }
+}
+
+/// Settings that are text. figment would read digits in a variable as a number.
+const TEXTS: [&str; 4] = [
+    "public_url",
+    "database_url",
+    "master_secret",
+    "master_secret_file",
+];
+
+fn with_environment(sources: Figment) -> Figment {
+    let others = Env::prefixed("JETON_")
+        .filter(|name| is_setting(name.as_str()) && !TEXTS.iter().any(|text| name == text))
+        .split("__");
+    TEXTS.iter().fold(sources.merge(others), |sources, name| {
+        match Env::var(&format!("JETON_{}", name.to_ascii_uppercase())) {
+            Some(text) => sources.merge((name, text)),
+            None => sources,
+        }
+    })
 }
 
 fn with_flags(mut sources: Figment, args: &ConfigArgs) -> Figment {

@@ -126,5 +126,5 @@ async fn demo_organization(
 
 fn generate_password() -> Result<String, Failure> {
     let bytes: [u8; 16] = random::bytes().map_err(Failure::server)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(key_admin::secrets::hex(&bytes))
 }

@@ -70,7 +70,7 @@ pub(crate) struct RehashSettings {
 }
 
 /// A secret that matched, and the stored hash that it matched: when the row's hash changes, the proof is void.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Proof {
     id: ApiKeyId,
     matched: Arc<str>,
@@ -143,7 +143,10 @@ impl Authenticator {
             // However many requests present the same unproven key at once, one of them checks it.
             let proof = self
                 .proofs
-                .get_or_insert_async(&digest, self.check_secret(presented, client))
+                .get_or_insert_async(&digest, async {
+                    // Boxed, because most callers never get here and all would carry it.
+                    Box::pin(self.check_secret(presented, client)).await
+                })
                 .await?;
             match self.record(proof.id).await? {
                 Some(record) if record.value.secret_hash == proof.matched => return Ok(record),
@@ -159,13 +162,22 @@ impl Authenticator {
         client: IpAddr,
     ) -> Result<Proof, AuthenticateError> {
         let limit = self.settings.failure_limit;
-        // Taken before the work and given back after success, so that parallel guesses cannot overdraw the budget.
+        // Taken before the work, so that parallel guesses cannot overdraw the budget. Only a failure keeps it: neither
+        // success nor a database that cannot be asked says anything against the client.
         let client = network_of(client);
         self.failures
             .take(&client, limit)
             .map_err(
                 |Limited { retry_after }| AuthenticateError::TooManyFailures { retry_after },
             )?;
+        let proof = self.compare(presented).await;
+        if !matches!(proof, Err(AuthenticateError::NotProven)) {
+            self.failures.give_back(&client, limit);
+        }
+        proof
+    }
+
+    async fn compare(&self, presented: &PresentedKey) -> Result<Proof, AuthenticateError> {
         let record = self
             .record(presented.id())
             .await?
@@ -178,7 +190,6 @@ impl Authenticator {
         {
             return Err(AuthenticateError::NotProven);
         }
-        self.failures.give_back(&client, limit);
         if has_other_cost(&stored, self.settings.cost) {
             self.rehash(presented.id(), presented.whole().clone(), stored.clone());
         }
@@ -228,7 +239,7 @@ impl Authenticator {
             .await;
             match replaced {
                 Ok(replaced) => {
-                    tracing::info!(key = %id, replaced, "rehashed an API key at the configured cost")
+                    tracing::info!(key = %id, replaced, "rehashed an API key at the configured cost");
                 }
                 Err(error) => tracing::warn!(key = %id, %error, "could not rehash an API key"),
             }

@@ -151,7 +151,7 @@ pub(crate) fn generate() -> Result<(ApiKeyId, SecretString), NoRandomness> {
     Ok((id, key.into()))
 }
 
-fn checksum_of(signed: &str) -> [u8; CHECKSUM_LENGTH] {
+pub(super) fn checksum_of(signed: &str) -> [u8; CHECKSUM_LENGTH] {
     let mut text = [0; CHECKSUM_LENGTH];
     write_base62(
         &mut crc32fast::hash(signed.as_bytes()).to_be_bytes(),

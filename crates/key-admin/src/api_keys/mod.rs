@@ -1,7 +1,7 @@
 //! API keys: the master credentials that backends exchange for session tokens.
 //!
-//! [`format`] knows what a key looks like, [`create`] makes one, [`authenticate`] turns a presented one into an
-//! [`ApiKeyContext`], [`ceiling`] is what it may grant at most. The secret exists in memory between creation and
+//! `format` knows what a key looks like, `create` makes one, `authenticate` turns a presented one into an
+//! [`ApiKeyContext`], `ceiling` is what it may grant at most. The secret exists in memory between creation and
 //! answer, and between request and check; the database keeps an argon2id hash keyed with the server's pepper.
 
 mod authenticate;
@@ -10,6 +10,8 @@ mod context;
 mod create;
 mod format;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use storage::{OrganizationId, PrincipalId, Timestamp};

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -12,7 +13,6 @@ use crate::Slug;
 use crate::rate_limit::RateLimit;
 
 /// A key with what authentication needs to know around it.
-#[derive(Debug)]
 pub(crate) struct KeyRecord {
     pub(crate) key: ApiKey,
     pub(crate) secret_hash: Arc<str>,
@@ -21,6 +21,14 @@ pub(crate) struct KeyRecord {
     pub(crate) owner_kind: String,
     pub(crate) organization_slug: Slug,
     pub(crate) organization_name: String,
+}
+
+impl fmt::Debug for KeyRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRecord")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(sqlx::FromRow)]

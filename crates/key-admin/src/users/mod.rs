@@ -72,8 +72,13 @@ impl Email {
 }
 
 /// A password that fits the rules and is hashed already: hashing takes longer than a transaction should.
-#[derive(Debug)]
 pub struct HashedPassword(String);
+
+impl std::fmt::Debug for HashedPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HashedPassword([REDACTED])")
+    }
+}
 
 impl HashedPassword {
     /// Checks the length (12 to 128 characters, NIST SP 800-63B) and hashes with the OWASP profile.

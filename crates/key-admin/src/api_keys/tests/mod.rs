@@ -1,0 +1,26 @@
+//! Keys on both engines, through the service that API, console and command line call.
+
+mod authenticating;
+mod creating;
+mod guessing;
+mod hashes;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{ApiKeyId, format};
+
+/// A well-formed key with the id of one key and the secret of another.
+fn with_secret_of(id: ApiKeyId, other: &SecretString) -> SecretString {
+    let other = other.expose_secret();
+    let secret = &other[other.rfind('_').unwrap()..other.len() - 6];
+    let mut key = format!("{}{secret}", id.key_prefix());
+    let checksum = format::checksum_of(&key);
+    key.extend(checksum.iter().copied().map(char::from));
+    key.into()
+}
+
+/// A well-formed key with this id and a secret that nobody was given.
+fn guess(id: ApiKeyId) -> SecretString {
+    let (_, other) = format::generate().unwrap();
+    with_secret_of(id, &other)
+}

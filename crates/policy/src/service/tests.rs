@@ -1,0 +1,253 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use key_admin::{
+    ApiKeyContext, KeyAdmin, KeyAdminSettings, MasterSecret, NewApiKey, Organization, Permission,
+    PresentedKey, Slug,
+};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use storage::testing::on_both_engines;
+use storage::{ChangeFeed, Clock, Database, OrganizationId, PrincipalId, SystemClock, execute};
+
+use super::{PolicyDocument, PolicyError, PolicyService};
+use crate::testing::{LIMITS, ceiling_of, granted, reasons, refused, request};
+use crate::{CompileError, Decision, PolicySnapshot, starter_policy, store};
+
+/// A node with the policies of any number of organizations.
+struct App {
+    database: Database,
+    keys: KeyAdmin,
+    policy: PolicyService,
+}
+
+impl App {
+    async fn on(database: Database) -> Arc<Self> {
+        let feed = ChangeFeed::start(database.clone(), Duration::from_hours(1))
+            .await
+            .unwrap();
+        let master = MasterSecret::parse(&"0123456789abcdef".repeat(4)).unwrap();
+        let keys = KeyAdmin::new(
+            database.clone(),
+            feed.clone(),
+            Arc::new(SystemClock),
+            &master,
+            KeyAdminSettings::default(),
+        )
+        .unwrap();
+        Arc::new(Self {
+            policy: PolicyService::new(database.clone(), feed),
+            database,
+            keys,
+        })
+    }
+
+    async fn organization(&self, slug: &str) -> OrganizationId {
+        let mut tx = self.database.write().await.unwrap();
+        let slug = Slug::parse(slug).unwrap();
+        let organization = Organization::create(&mut tx, &SystemClock, slug, "An organization")
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        organization.id
+    }
+
+    /// Someone in the organization who presents a key with this ceiling.
+    async fn caller(&self, organization: OrganizationId, ceiling: Value) -> ApiKeyContext {
+        let owner = PrincipalId::new(&SystemClock);
+        let mut tx = self.database.write().await.unwrap();
+        execute!(
+            tx.conn(),
+            "insert into principals (id, organization_id, kind, name, state, created_at)
+             values ($1, $2, 'service_account', 'ci', 'active', $3)",
+            owner,
+            organization,
+            SystemClock.now(),
+        )
+        .unwrap();
+        tx.commit().await.unwrap();
+        let new = NewApiKey {
+            organization,
+            owner,
+            created_by: None,
+            name: "ci".to_owned(),
+            expires_at: None,
+            permissions: vec![Permission::TokensIssue],
+            ceiling: ceiling_of(ceiling),
+            allowed_networks: Vec::new(),
+            rate_limit: None,
+        };
+        let key = self.keys.create_key(new).await.unwrap();
+        let presented = PresentedKey::parse(key.secret.expose_secret()).unwrap();
+        let client = "192.0.2.1".parse().unwrap();
+        self.keys.authenticate(&presented, client).await.unwrap()
+    }
+
+    async fn decides(&self, caller: &ApiKeyContext, role: &str) -> Decision {
+        let body = json!({"user": {"roles": [role], "attributes": {"tenant_id": "t-1"}}});
+        let decision = self.policy.decide(caller, Some(&LIMITS), request(&body));
+        decision.await.unwrap()
+    }
+
+    async fn stored(&self, organization: OrganizationId) -> PolicyDocument {
+        let mut tx = self.database.snapshot().await.unwrap();
+        PolicyDocument {
+            roles: store::roles(tx.conn(), organization).await.unwrap(),
+            attributes: store::attributes(tx.conn(), organization).await.unwrap(),
+        }
+    }
+}
+
+/// A policy in which `role` is the only one.
+fn only(role: &str) -> PolicyDocument {
+    let document =
+        json!({"roles": [{"name": role}], "attributes": [{"name": "tenant_id", "type": "string"}]});
+    serde_json::from_value(document).unwrap()
+}
+
+#[tokio::test]
+async fn a_policy_is_stored_as_it_was_written() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let acme = app.organization("acme").await;
+        app.policy.replace(acme, &starter_policy()).await.unwrap();
+        let stored = app.stored(acme).await;
+        let mut written = starter_policy();
+        written.roles.sort_by(|a, b| a.name.cmp(&b.name));
+        written.attributes.sort_by(|a, b| a.name.cmp(&b.name));
+        assert_eq!(stored, written);
+        PolicySnapshot::compile(1, stored.roles, stored.attributes)
+            .await
+            .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_policy_changes_nothing() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let acme = app.organization("acme").await;
+        app.policy.replace(acme, &starter_policy()).await.unwrap();
+        let before = app.stored(acme).await;
+        let caller = app.caller(acme, json!({})).await;
+
+        let mut twice = only("viewer");
+        twice.roles.push(twice.roles[0].clone());
+        let refused = app.policy.replace(acme, &twice).await.unwrap_err();
+        assert!(
+            matches!(refused, PolicyError::Compile(CompileError::Faults(_))),
+            "{refused:?}"
+        );
+        assert_eq!(app.stored(acme).await, before);
+        granted(app.decides(&caller, "editor").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_next_decision_uses_the_new_policy() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let acme = app.organization("acme").await;
+        let caller = app.caller(acme, json!({})).await;
+        for role in ["first", "second", "third"] {
+            let before = refused(app.decides(&caller, role).await);
+            assert_eq!(
+                reasons(&before).len(),
+                1 + usize::from(role == "first"),
+                "{before:?}"
+            );
+            app.policy.replace(acme, &only(role)).await.unwrap();
+            granted(app.decides(&caller, role).await);
+        }
+        refused(app.decides(&caller, "first").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_whose_ceiling_names_a_role_that_is_gone_gets_nothing() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let acme = app.organization("acme").await;
+        app.policy.replace(acme, &only("viewer")).await.unwrap();
+        let caller = app.caller(acme, json!({"roles": ["viewer"]})).await;
+        granted(app.decides(&caller, "viewer").await);
+        app.policy.replace(acme, &only("editor")).await.unwrap();
+        refused(app.decides(&caller, "viewer").await);
+        refused(app.decides(&caller, "editor").await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn organizations_do_not_see_each_others_roles() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let (acme, globex) = (
+            app.organization("acme").await,
+            app.organization("globex").await,
+        );
+        app.policy.replace(acme, &only("viewer")).await.unwrap();
+        app.policy.replace(globex, &only("auditor")).await.unwrap();
+        let (at_acme, at_globex) = (
+            app.caller(acme, json!({})).await,
+            app.caller(globex, json!({})).await,
+        );
+        granted(app.decides(&at_acme, "viewer").await);
+        granted(app.decides(&at_globex, "auditor").await);
+        refused(app.decides(&at_acme, "auditor").await);
+        refused(app.decides(&at_globex, "viewer").await);
+
+        let ceiling = ceiling_of(json!({"roles": ["auditor"]}));
+        assert!(
+            app.policy
+                .check_ceiling(globex, &ceiling)
+                .await
+                .unwrap()
+                .is_ok()
+        );
+        let unknown = app.policy.check_ceiling(acme, &ceiling).await.unwrap();
+        assert_eq!(unknown.unwrap_err(), "there is no role `auditor`");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_policies_replaced_at_once_one_stays_whole() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let acme = app.organization("acme").await;
+        let names: BTreeSet<String> = (0..16).map(|writer| format!("role-{writer}")).collect();
+        let writers: Vec<_> = names
+            .iter()
+            .map(|name| {
+                let (app, document) = (app.clone(), only(name));
+                tokio::spawn(async move { app.policy.replace(acme, &document).await })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap().unwrap();
+        }
+        let stored = app.stored(acme).await;
+        let [role] = stored.roles.try_into().unwrap();
+        assert!(names.contains(role.name.as_str()));
+        assert_eq!(stored.attributes.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_organization_that_is_gone_has_no_policy() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let nobody = OrganizationId::new(&SystemClock);
+        for document in [PolicyDocument::default(), only("viewer")] {
+            let gone = app.policy.replace(nobody, &document).await.unwrap_err();
+            assert!(matches!(gone, PolicyError::OrganizationGone), "{gone:?}");
+        }
+    })
+    .await;
+}

@@ -1,0 +1,230 @@
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use sqlx::types::Json;
+use storage::testing::on_both_engines;
+use storage::{
+    AudienceId, Database, Engine, OrganizationId, SessionId, Timestamp, execute, fetch_all,
+    fetch_one,
+};
+
+use super::{App, NOW, request};
+use crate::IssueError;
+use crate::sessions::RecordError;
+
+#[derive(Debug, sqlx::FromRow)]
+struct SessionRow {
+    id: SessionId,
+    organization_id: OrganizationId,
+    api_key_id: String,
+    audience_id: AudienceId,
+    kid: String,
+    subject: String,
+    roles: Json<Value>,
+    attributes: Json<Value>,
+    resources: Json<Value>,
+    request_id: String,
+    client_address: String,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+async fn sessions(database: &Database) -> Vec<SessionRow> {
+    let mut read = database.read().await.unwrap();
+    let sql = "select id, organization_id, api_key_id, audience_id, kid, subject, roles, attributes, resources,
+                      request_id, client_address, issued_at, expires_at
+               from sessions order by subject, id";
+    fetch_all!(read.conn(), SessionRow, sql).unwrap()
+}
+
+#[tokio::test]
+async fn an_answered_token_has_its_row() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        // What JSON, SQL and both engines' escapes might mistake for something else.
+        let subject = r#"user "42" \ '; drop table sessions; -- é 🦀 $1 \u0041"#;
+        let token = app.issues(subject).await.unwrap();
+        let [row] = sessions(&app.database).await.try_into().unwrap();
+
+        assert_eq!(row.id, token.claims().session_id());
+        assert_eq!(row.organization_id, app.organization.id);
+        assert_eq!(row.api_key_id, app.caller.key_id().as_str());
+        assert_eq!(row.subject, subject);
+        assert_eq!(row.roles.0, json!(["viewer"]));
+        assert_eq!(
+            row.attributes.0,
+            json!({"tenant_id": "t-1", "regions": ["eu", "us"]})
+        );
+        assert_eq!(
+            row.resources.0,
+            json!([{"type": "dashboard", "id": "sales"}])
+        );
+        assert_eq!(row.request_id, "req-1");
+        assert_eq!(row.client_address, "2001:db8::7");
+        assert_eq!(row.issued_at, NOW.truncated_to_seconds());
+        assert_eq!(row.expires_at, row.issued_at.plus_seconds(900));
+
+        let mut read = app.database.read().await.unwrap();
+        let sql = "select k.kid, a.id from signing_keys k join audiences a on a.id = k.audience_id
+                   where k.state = 'active'";
+        let signer = fetch_one!(read.conn(), (String, AudienceId), sql).unwrap();
+        assert_eq!((row.kid, row.audience_id), signer);
+        let recorded = crate::sessions::exists(
+            read.conn(),
+            app.organization.id,
+            token.claims().session_id(),
+        );
+        assert!(recorded.await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_preview_leaves_no_row() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let preview = app.services.issuer.preview(&app.caller, request("user-42"));
+        assert_eq!(preview.await.unwrap().subject(), "user-42");
+        assert!(sessions(&app.database).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_request_leaves_no_row() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let refused = app.issues("").await.unwrap_err();
+        assert!(matches!(refused, IssueError::Refused(_)), "{refused:?}");
+        assert!(sessions(&app.database).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_tokens_at_once_have_a_row_each() {
+    on_both_engines(|database| async move {
+        let app = Arc::new(App::on(database).await);
+        let issues: Vec<_> = (0..200)
+            .map(|number| {
+                let app = app.clone();
+                tokio::spawn(async move { app.issues(&format!("user-{number:03}")).await })
+            })
+            .collect();
+        let mut issued = Vec::new();
+        for issue in issues {
+            let token = issue.await.unwrap().unwrap();
+            issued.push((
+                token.claims().subject().to_owned(),
+                token.claims().session_id(),
+            ));
+        }
+        let rows = sessions(&app.database).await;
+        let rows: Vec<_> = rows.into_iter().map(|row| (row.subject, row.id)).collect();
+        assert_eq!(rows, issued);
+    })
+    .await;
+}
+
+/// From now on the database refuses session rows of subjects that are like this.
+async fn refuse(database: &Database, subjects: &str) {
+    let statements = match database.engine() {
+        Engine::Sqlite => vec![format!(
+            "create trigger refusal before insert on sessions when new.subject like '{subjects}'
+             begin select raise(abort, 'refused by the test'); end"
+        )],
+        Engine::Postgres => vec![
+            "create function refusal() returns trigger language plpgsql as
+             $$ begin raise exception 'refused by the test'; end $$"
+                .to_owned(),
+            format!(
+                "create trigger refusal before insert on sessions for each row
+                 when (new.subject like '{subjects}') execute function refusal()"
+            ),
+        ],
+    };
+    let mut tx = database.write().await.unwrap();
+    for statement in statements {
+        execute!(tx.conn(), sqlx::AssertSqlSafe(statement.clone())).unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_row_there_is_no_token() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        refuse(&app.database, "%").await;
+        let refused = app.issues("user-42").await.unwrap_err();
+        assert!(
+            matches!(refused, IssueError::Record(RecordError::Refused)),
+            "{refused:?}"
+        );
+        assert!(sessions(&app.database).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_refused_row_does_not_take_the_others_with_it() {
+    on_both_engines(|database| async move {
+        let app = Arc::new(App::on(database).await);
+        refuse(&app.database, "poison").await;
+        app.issues("first").await.unwrap();
+        let subjects = ["a", "b", "c", "poison", "d", "e"];
+        let issues = subjects.map(|subject| {
+            let app = app.clone();
+            tokio::spawn(async move { app.issues(subject).await })
+        });
+        for (subject, issue) in subjects.into_iter().zip(issues) {
+            match issue.await.unwrap() {
+                Ok(token) => assert_eq!(token.claims().subject(), subject),
+                Err(IssueError::Record(RecordError::Refused)) => assert_eq!(subject, "poison"),
+                Err(other) => panic!("{subject}: {other:?}"),
+            }
+        }
+        let rows = sessions(&app.database).await;
+        let rows: Vec<_> = rows.into_iter().map(|row| row.subject).collect();
+        assert_eq!(rows, ["a", "b", "c", "d", "e", "first"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_database_there_is_no_token() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        app.issues("user-42").await.unwrap();
+        app.database.close().await;
+        let refused = app.issues("user-42").await.unwrap_err();
+        assert!(
+            matches!(refused, IssueError::Record(RecordError::Unavailable)),
+            "{refused:?}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_requester_that_goes_away_does_not_stop_the_others() {
+    on_both_engines(|database| async move {
+        let app = Arc::new(App::on(database).await);
+        app.issues("first").await.unwrap();
+        let leaving = tokio::spawn({
+            let app = app.clone();
+            async move { app.issues("leaving").await }
+        });
+        tokio::task::yield_now().await;
+        leaving.abort();
+        let token = app.issues("staying").await.unwrap();
+        assert!(!token.token().expose_secret().is_empty());
+        assert!(
+            sessions(&app.database)
+                .await
+                .iter()
+                .any(|row| row.subject == "staying")
+        );
+    })
+    .await;
+}

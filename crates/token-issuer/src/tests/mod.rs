@@ -1,0 +1,137 @@
+//! The whole chain from an organization to an issued token, on both engines.
+
+mod issuing;
+mod organizations;
+mod starting;
+mod tokens;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use key_admin::users::Email;
+use key_admin::{
+    ApiKeyContext, KeyAdminSettings, KeyCeiling, MasterSecret, NewApiKey, Organization, Permission,
+    Permitted, PresentedKey, Slug, TokensIssue,
+};
+use policy::{GrantRequest, Resource};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use storage::{Database, ManualClock, PrincipalId, Timestamp};
+
+use crate::services::{NewOrganizationError, ServicesError};
+use crate::{
+    IssueError, IssueRequest, IssuedToken, NewOrganization, Origin, PublicUrl, ServiceSettings,
+    Services,
+};
+
+const MASTER: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+const OTHER_MASTER: &str = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
+/// Half a second past a full one: tokens carry whole seconds.
+const NOW: Timestamp = Timestamp::from_unix_micros(1_767_225_600_500_000);
+
+/// A server with the organization `acme`, the starter policy, and a caller that may issue.
+struct App {
+    database: Database,
+    services: Services,
+    organization: Organization,
+    owner: PrincipalId,
+    caller: Permitted<TokensIssue>,
+}
+
+impl App {
+    async fn on(database: Database) -> Self {
+        let services = start(&database, MASTER).await.unwrap();
+        let (organization, owner) = found(&services, "acme", "ada@example.com").await.unwrap();
+        let caller = caller(&services, &organization, owner).await;
+        Self {
+            caller: caller.permit().unwrap(),
+            database,
+            services,
+            organization,
+            owner,
+        }
+    }
+
+    async fn issues(&self, subject: &str) -> Result<IssuedToken, IssueError> {
+        let request = IssueRequest {
+            grant: request(subject),
+            origin: Origin {
+                request_id: "req-1".to_owned(),
+                client: "2001:db8::7".parse().unwrap(),
+            },
+        };
+        self.services.issuer.issue(&self.caller, request).await
+    }
+}
+
+/// Starts a server, as `jeton serve` does.
+async fn start(database: &Database, master: &str) -> Result<Services, ServicesError> {
+    Services::start(ServiceSettings {
+        database: database.clone(),
+        clock: Arc::new(ManualClock::at(NOW)),
+        master: MasterSecret::parse(master).unwrap(),
+        public_url: PublicUrl::parse("https://tokens.example.com").unwrap(),
+        staleness_bound: Duration::from_hours(1),
+        key_admin: KeyAdminSettings::default(),
+    })
+    .await
+}
+
+async fn found(
+    services: &Services,
+    slug: &str,
+    email: &str,
+) -> Result<(Organization, PrincipalId), NewOrganizationError> {
+    let new = NewOrganization {
+        slug: Slug::parse(slug).unwrap(),
+        name: "An organization".to_owned(),
+        owner_email: Email::parse(email).unwrap(),
+        owner_password: "correct horse battery".into(),
+        starter_policy: true,
+    };
+    services.create_organization(new).await
+}
+
+async fn caller(
+    services: &Services,
+    organization: &Organization,
+    owner: PrincipalId,
+) -> ApiKeyContext {
+    let new = NewApiKey {
+        organization: organization.id,
+        owner,
+        created_by: Some(owner),
+        name: "backend".to_owned(),
+        expires_at: None,
+        permissions: vec![Permission::TokensIssue],
+        ceiling: KeyCeiling::default(),
+        allowed_networks: Vec::new(),
+        rate_limit: None,
+    };
+    let key = services.create_api_key(new).await.unwrap();
+    let presented = PresentedKey::parse(key.secret.expose_secret()).unwrap();
+    let client = "192.0.2.1".parse().unwrap();
+    services
+        .keys
+        .authenticate(&presented, client)
+        .await
+        .unwrap()
+}
+
+/// The request of DESIGN.md, for this user.
+fn request(subject: &str) -> GrantRequest {
+    let Value::Object(attributes) = json!({"tenant_id": "t-1", "regions": ["eu", "us"]}) else {
+        unreachable!("an object")
+    };
+    GrantRequest {
+        subject: subject.to_owned(),
+        roles: vec!["viewer".to_owned()],
+        attributes,
+        audience: "default".to_owned(),
+        ttl_seconds: Some(900),
+        resources: vec![Resource {
+            kind: "dashboard".to_owned(),
+            id: "sales".to_owned(),
+        }],
+    }
+}

@@ -1,0 +1,186 @@
+//! Tokens fetched over HTTP and verified with the published JWKS by libraries that are not ours: PyJWT and joserfc
+//! (Python), `jose` (Node).
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::{App, node, on_both_engines, python, repository};
+
+struct Library {
+    name: &'static str,
+    program: PathBuf,
+    script: &'static str,
+}
+
+fn libraries() -> [Library; 3] {
+    [
+        Library {
+            name: "PyJWT",
+            program: python(),
+            script: "tests/verifiers/pyjwt.py",
+        },
+        Library {
+            name: "joserfc",
+            program: python(),
+            script: "tests/verifiers/joserfc_.py",
+        },
+        Library {
+            name: "jose",
+            program: node(),
+            script: "tests/verifiers/jose.mjs",
+        },
+    ]
+}
+
+impl Library {
+    fn verify(&self, app: &App, (issuer, audience): (&str, &str), tokens: &[String]) -> Vec<Value> {
+        let mut child = Command::new(&self.program)
+            .arg(repository().join(self.script))
+            .env("NO_PROXY", "127.0.0.1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let task = json!({ "jwks_url": app.jwks_url(), "issuer": issuer, "audience": audience, "tokens": tokens });
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(task.to_string().as_bytes())
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "{} failed: {:?}",
+            self.name,
+            output.status
+        );
+        let results: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(results.len(), tokens.len(), "{}", self.name);
+        results
+    }
+}
+
+async fn issue(app: &App) -> String {
+    let request = json!({
+        "user": { "id": "user-42", "roles": ["viewer"],
+                  "attributes": { "tenant_id": "Ünïcode 🦀", "regions": ["eu", "us"], "score": 0.5 } },
+        "resources": [{ "type": "dashboard", "id": "sales" }],
+    });
+    app.issue(&request).await.token()
+}
+
+#[tokio::test]
+async fn independent_libraries_accept_our_tokens() {
+    on_both_engines(|app| async move {
+        let token = issue(&app).await;
+        for library in libraries() {
+            let results = library.verify(
+                &app,
+                (&app.issuer(), "default"),
+                std::slice::from_ref(&token),
+            );
+            assert_eq!(results[0]["ok"], true, "{}: {}", library.name, results[0]);
+            assert_eq!(results[0]["header"]["typ"], "at+jwt");
+            let claims = &results[0]["claims"];
+            for claim in ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"] {
+                assert!(
+                    claims.get(claim).is_some(),
+                    "RFC 9068 requires {claim}: {claims}"
+                );
+            }
+            assert_eq!(
+                claims["attributes"]["tenant_id"], "Ünïcode 🦀",
+                "{}",
+                library.name
+            );
+            assert_eq!(claims["roles"], json!(["viewer"]));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn independent_libraries_refuse_other_issuers_and_audiences() {
+    on_both_engines(|app| async move {
+        let token = issue(&app).await;
+        let issuer = app.issuer();
+        for library in libraries() {
+            for expected in [
+                ("https://tokens.test/orgs/other", "default"),
+                (issuer.as_str(), "other"),
+            ] {
+                let results = library.verify(&app, expected, std::slice::from_ref(&token));
+                assert_eq!(results[0]["ok"], false, "{} {expected:?}", library.name);
+            }
+        }
+    })
+    .await;
+}
+
+/// The token with each character replaced once. The last one carries two bits of the signature and four that no
+/// decoder reads: a replacement there must change the two, or a lenient decoder sees the same token.
+fn altered(token: &str) -> Vec<String> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let replaced = token.char_indices().map(|(at, character)| {
+        let value = ALPHABET.iter().position(|it| char::from(*it) == character);
+        let replacement = match value {
+            Some(value) => char::from(ALPHABET[value ^ 0b10_0000]),
+            None => 'A',
+        };
+        let mut altered = token.to_owned();
+        altered.replace_range(at..=at, replacement.encode_utf8(&mut [0; 4]));
+        altered
+    });
+    replaced.collect()
+}
+
+#[tokio::test]
+async fn a_token_altered_in_any_one_byte_is_refused_by_all() {
+    on_both_engines(|app| async move {
+        let token = issue(&app).await;
+        let mut tokens = altered(&token);
+        let count = tokens.len();
+        assert!(count > 500 && tokens.iter().all(|it| *it != token));
+        tokens.push(token.clone());
+        for library in libraries() {
+            let results = library.verify(&app, (&app.issuer(), "default"), &tokens);
+            for (at, result) in results[..count].iter().enumerate() {
+                assert_eq!(
+                    result["ok"], false,
+                    "{} accepted a change at {at}",
+                    library.name
+                );
+            }
+            assert_eq!(
+                results[count]["ok"], true,
+                "{} is not refusing everything",
+                library.name
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn our_verifier_also_refuses_other_spellings_of_the_same_signature() {
+    on_both_engines(|app| async move {
+        let token = issue(&app).await;
+        let jwks = app.get("/orgs/acme/.well-known/jwks.json").await.text;
+        let now = crate::support::decode(&token).1["iat"].as_u64().unwrap();
+        let verifier = jeton_verifier::Verifier::new(&app.issuer(), "default", &jwks).unwrap();
+        assert!(verifier.verify(&token, now).is_ok());
+        let (but_last, last) = token.split_at(token.len() - 1);
+        for other in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars() {
+            let altered = format!("{but_last}{other}");
+            assert!(
+                last == other.to_string() || verifier.verify(&altered, now).is_err(),
+                "{other}"
+            );
+        }
+    })
+    .await;
+}

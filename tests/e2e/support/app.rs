@@ -1,0 +1,265 @@
+//! A server with an organization, and direct access to its services for arranging what the API cannot yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use key_admin::users::Email;
+use key_admin::{ApiKey, KeyCeiling, MasterSecret, NewApiKey, Organization, Permission, Slug};
+use policy::PolicyDocument;
+use reqwest::RequestBuilder;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use storage::testing::ScratchDatabase;
+use storage::{Database, Engine, PrincipalId, SystemClock, Timestamp};
+use token_issuer::{NewOrganization, PublicUrl, ServiceSettings, Services};
+
+use super::{Answer, Jeton, run_to_end};
+
+pub(crate) const PUBLIC_URL: &str = "https://tokens.test";
+pub(crate) const MASTER_SECRET: &str =
+    "7f3c1d9a5b8e2f4061c7d8a9b0e1f2c37f3c1d9a5b8e2f4061c7d8a9b0e1f2c3";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Runs a test against a fresh server on each engine.
+pub(crate) async fn on_both_engines<F: Future<Output = ()>>(test: impl Fn(App) -> F) {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        eprintln!("engine: {engine:?}");
+        test(App::start(engine).await).await;
+    }
+}
+
+/// A running server.
+pub(crate) struct App {
+    pub(crate) server: Jeton,
+    pub(crate) services: Services,
+    pub(crate) organization: Organization,
+    pub(crate) owner: PrincipalId,
+    /// A key without limits of its own.
+    pub(crate) key: String,
+    pub(crate) http: reqwest::Client,
+    settings: Vec<(String, String)>,
+    // Last: the database goes when nothing uses it any more.
+    _database: ScratchDatabase,
+}
+
+/// What a test wants of a key; the rest is ordinary.
+#[derive(Clone, Debug)]
+pub(crate) struct NewKey {
+    pub(crate) ceiling: KeyCeiling,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) permissions: Vec<Permission>,
+    pub(crate) networks: Vec<ipnet::IpNet>,
+}
+
+impl Default for NewKey {
+    fn default() -> Self {
+        Self {
+            ceiling: KeyCeiling::default(),
+            expires_at: None,
+            permissions: Permission::ALL.to_vec(),
+            networks: Vec::new(),
+        }
+    }
+}
+
+impl App {
+    pub(crate) async fn start(engine: Engine) -> Self {
+        Self::start_with(engine, &[]).await
+    }
+
+    /// Starts a server with further settings in its environment.
+    pub(crate) async fn start_with(engine: Engine, further: &[(&str, &str)]) -> Self {
+        let database = ScratchDatabase::create(engine).await;
+        let mut settings: Vec<(String, String)> = [
+            ("JETON_DATABASE_URL", database.url()),
+            ("JETON_MASTER_SECRET", MASTER_SECRET),
+            ("JETON_PUBLIC_URL", PUBLIC_URL),
+            ("JETON_LISTEN", "127.0.0.1:0"),
+        ]
+        .iter()
+        .chain(further)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+        let migrated = run_to_end(&["migrate"], &borrowed(&settings));
+        assert!(migrated.status.success(), "{migrated:?}");
+
+        let services = services(database.url()).await;
+        let (organization, owner) = services.create_organization(acme()).await.unwrap();
+        services
+            .policy
+            .replace(organization.id, &test_policy())
+            .await
+            .unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_mins(1))
+            .build()
+            .unwrap();
+        let server = Jeton::start(&["serve"], &borrowed(&settings));
+        settings.shrink_to_fit();
+        let mut app = Self {
+            server,
+            services,
+            organization,
+            owner,
+            key: String::new(),
+            http,
+            settings,
+            _database: database,
+        };
+        app.key = app.create_key(NewKey::default()).await.1;
+        app
+    }
+
+    /// Starts the same server again after its end, on the same port.
+    pub(crate) fn restart(&mut self) {
+        let listen = self.server.address().to_owned();
+        let mut environment = borrowed(&self.settings);
+        environment.push(("JETON_LISTEN", &listen));
+        self.server = Jeton::start(&["serve"], &environment);
+    }
+
+    /// The settings of the server, for commands on the same installation.
+    pub(crate) fn environment(&self) -> Vec<(&str, &str)> {
+        borrowed(&self.settings)
+    }
+
+    pub(crate) fn issuer(&self) -> String {
+        format!("{PUBLIC_URL}/orgs/{}", self.organization.slug)
+    }
+
+    pub(crate) fn jwks_url(&self) -> String {
+        format!(
+            "{}/orgs/{}/.well-known/jwks.json",
+            self.server.url(),
+            self.organization.slug
+        )
+    }
+
+    /// Makes a key that the server knows when this returns; the answer's second half is the whole key.
+    pub(crate) async fn create_key(&self, new: NewKey) -> (ApiKey, String) {
+        let new = NewApiKey {
+            organization: self.organization.id,
+            owner: self.owner,
+            created_by: None,
+            name: "test".into(),
+            expires_at: new.expires_at,
+            permissions: new.permissions,
+            ceiling: new.ceiling,
+            allowed_networks: new.networks,
+            rate_limit: None,
+        };
+        let created = self.services.keys.create_key(new).await.unwrap();
+        self.server_sees_changes().await;
+        (created.key, created.secret.expose_secret().to_owned())
+    }
+
+    /// Returns when the server has read every change that is committed now.
+    pub(crate) async fn server_sees_changes(&self) {
+        assert_eq!(self.get("/readyz").await.status, 200);
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.http.get(self.server.url() + path)).await
+    }
+
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// `POST /v1/session-tokens` with the unlimited key.
+    pub(crate) async fn issue(&self, body: &Value) -> Answer {
+        self.issue_with(&self.key, body).await
+    }
+
+    /// `POST /v1/session-tokens` with this key.
+    pub(crate) async fn issue_with(&self, key: &str, body: &Value) -> Answer {
+        self.issue_text(key, body.to_string()).await
+    }
+
+    /// `POST /v1/session-tokens` with this key and a body that may be anything.
+    pub(crate) async fn issue_text(&self, key: &str, body: impl Into<reqwest::Body>) -> Answer {
+        let request = self
+            .http
+            .post(self.server.url() + "/v1/session-tokens")
+            .header("authorization", format!("ApiKey {key}"))
+            .header("content-type", "application/json")
+            .body(body);
+        self.send(request).await
+    }
+
+    /// Is the session of this answer recorded?
+    pub(crate) async fn has_session(&self, answer: &Value) -> bool {
+        let session = answer["session_id"].as_str().unwrap().parse().unwrap();
+        let mut read = self.services.database.read().await.unwrap();
+        token_issuer::sessions::exists(read.conn(), self.organization.id, session)
+            .await
+            .unwrap()
+    }
+
+    /// How many sessions are recorded?
+    pub(crate) async fn count_sessions(&self) -> i64 {
+        let mut read = self.services.database.read().await.unwrap();
+        storage::fetch_one!(read.conn(), (i64,), "select count(*) from sessions")
+            .unwrap()
+            .0
+    }
+}
+
+fn borrowed(settings: &[(String, String)]) -> Vec<(&str, &str)> {
+    settings
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
+}
+
+/// The services on the same database, as another node would run them.
+async fn services(url: &str) -> Services {
+    let database = Database::connect(url).await.unwrap();
+    Services::start(ServiceSettings {
+        database,
+        clock: Arc::new(SystemClock),
+        master: MasterSecret::parse(MASTER_SECRET).unwrap(),
+        public_url: PublicUrl::parse(PUBLIC_URL).unwrap(),
+        staleness_bound: Duration::from_secs(2),
+        key_admin: key_admin::KeyAdminSettings::default(),
+    })
+    .await
+    .unwrap()
+}
+
+pub(crate) fn acme() -> NewOrganization {
+    NewOrganization {
+        slug: Slug::parse("acme").unwrap(),
+        name: "Acme".into(),
+        owner_email: Email::parse("ada@acme.example").unwrap(),
+        owner_password: PASSWORD.into(),
+        starter_policy: false,
+    }
+}
+
+/// Roles and attributes of every kind.
+fn test_policy() -> PolicyDocument {
+    serde_json::from_value(json!({
+        "roles": [
+            { "name": "viewer", "permissions": [{ "resource": "dashboard", "action": "view" }] },
+            { "name": "editor", "inherits": ["viewer"],
+              "permissions": [{ "resource": "dashboard", "action": "edit" }] },
+            { "name": "admin", "inherits": ["editor"] },
+            { "name": "auditor", "required_attributes": ["since"] },
+            { "name": "guest", "max_ttl_seconds": 60 },
+        ],
+        "attributes": [
+            { "name": "tenant_id", "type": "string", "required": true, "max_length": 36 },
+            { "name": "regions", "type": "string", "list": true },
+            { "name": "plan", "type": "string", "allowed_values": ["free", "pro"] },
+            { "name": "code", "type": "string", "pattern": "[A-Z]{3}[0-9]{2}" },
+            { "name": "level", "type": "integer" },
+            { "name": "score", "type": "number" },
+            { "name": "internal", "type": "boolean" },
+            { "name": "since", "type": "date" },
+            { "name": "store_ids", "type": "integer", "list": true, "max_items": 3 },
+        ],
+    }))
+    .unwrap()
+}
