@@ -1,0 +1,178 @@
+//! The load driver: each connection sends its next request when it has the answer to the last one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use tokio::task::JoinSet;
+
+use crate::http::Connection;
+use crate::usage;
+
+/// How hard, and how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) connections: u16,
+    pub(crate) duration: Duration,
+}
+
+/// Whom to drive, and with what.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) name: &'static str,
+    pub(crate) pid: u32,
+    pub(crate) address: SocketAddr,
+    pub(crate) request: Arc<[u8]>,
+}
+
+/// What came of it. Every request was answered with 201.
+#[derive(Debug)]
+pub(crate) struct Round {
+    /// From the first request to the last answer.
+    pub(crate) elapsed: Duration,
+    /// The server's, in that time.
+    pub(crate) cpu: Duration,
+    /// The server's, after it.
+    pub(crate) resident_kib: u32,
+    /// One per answer, shortest first.
+    pub(crate) latencies: Vec<Duration>,
+}
+
+/// What one connection saw.
+#[derive(Debug, Default)]
+struct Seen {
+    latencies: Vec<Duration>,
+    failures: u32,
+    first_failure: Option<String>,
+}
+
+impl Target {
+    /// Drives the server for a while. Any answer but a 201 is an error.
+    pub(crate) async fn drive(&self, load: Load) -> anyhow::Result<Round> {
+        let mut connections = Vec::new();
+        for _ in 0..load.connections {
+            connections.push(Connection::open(self.address).await?);
+        }
+        let cpu_before = usage::cpu_time(self.pid)?;
+        let started = Instant::now();
+        let until = started + load.duration;
+        let mut running = JoinSet::new();
+        for connection in connections {
+            running.spawn(send_until(until, connection, self.request.clone()));
+        }
+        let mut all = Seen::default();
+        while let Some(seen) = running.join_next().await {
+            all.add(seen?);
+        }
+        let elapsed = started.elapsed();
+        let cpu = usage::cpu_time(self.pid)?.saturating_sub(cpu_before);
+        if let Some(first) = all.first_failure {
+            bail!(
+                "{} of {} requests to {} failed, for example: {first}",
+                all.failures,
+                all.latencies.len() + all.failures as usize,
+                self.name,
+            );
+        }
+        all.latencies.sort_unstable();
+        Ok(Round {
+            elapsed,
+            cpu,
+            resident_kib: usage::resident_kib(self.pid)?,
+            latencies: all.latencies,
+        })
+    }
+
+    /// Sends one request and returns the body of the answer.
+    pub(crate) async fn ask(&self) -> anyhow::Result<Vec<u8>> {
+        let mut connection = Connection::open(self.address).await?;
+        let answer = connection.send(&self.request).await?;
+        if answer.status != 201 {
+            bail!("{} answered {}", self.name, describe(&answer));
+        }
+        Ok(answer.body.to_vec())
+    }
+}
+
+impl Seen {
+    fn add(&mut self, other: Self) {
+        self.latencies.extend(other.latencies);
+        self.failures += other.failures;
+        self.first_failure = self.first_failure.take().or(other.first_failure);
+    }
+
+    fn failed(&mut self, what: String) {
+        self.failures += 1;
+        self.first_failure.get_or_insert(what);
+    }
+}
+
+async fn send_until(until: Instant, mut connection: Connection, request: Arc<[u8]>) -> Seen {
+    let mut seen = Seen::default();
+    let mut sent = Instant::now();
+    while sent < until {
+        match connection.send(&request).await {
+            Ok(answer) if answer.status == 201 => {
+                let answered = Instant::now();
+                seen.latencies.push(answered - sent);
+                sent = answered;
+                continue;
+            }
+            Ok(answer) => seen.failed(describe(&answer)),
+            Err(error) => {
+                seen.failed(format!("{error:#}"));
+                break;
+            }
+        }
+        sent = Instant::now();
+    }
+    seen
+}
+
+fn describe(answer: &crate::http::Answer<'_>) -> String {
+    let body = String::from_utf8_lossy(answer.body);
+    format!("{} {body}", answer.status)
+}
+
+impl Round {
+    /// How many tokens were answered.
+    pub(crate) fn answered(&self) -> anyhow::Result<u32> {
+        match u32::try_from(self.latencies.len())? {
+            0 => bail!("no request was answered"),
+            count => Ok(count),
+        }
+    }
+
+    /// The shortest latency that this many per cent of the answers did not exceed.
+    pub(crate) fn percentile(&self, per_cent: usize) -> anyhow::Result<Duration> {
+        let rank = (self.latencies.len() * per_cent).div_ceil(100).max(1);
+        let latency = self.latencies.get(rank - 1);
+        latency.copied().context("no request was answered")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(latencies: impl Iterator<Item = u64>) -> Round {
+        Round {
+            elapsed: Duration::ZERO,
+            cpu: Duration::ZERO,
+            resident_kib: 0,
+            latencies: latencies.map(Duration::from_micros).collect(),
+        }
+    }
+
+    #[test]
+    fn percentiles_are_answers_that_were_seen() {
+        let hundred = round(1..=100);
+        assert_eq!(hundred.percentile(50).unwrap(), Duration::from_micros(50));
+        assert_eq!(hundred.percentile(99).unwrap(), Duration::from_micros(99));
+        let three = round(1..=3);
+        assert_eq!(three.percentile(50).unwrap(), Duration::from_micros(2));
+        assert_eq!(three.percentile(99).unwrap(), Duration::from_micros(3));
+        assert!(round(0..0).percentile(50).is_err());
+    }
+}
