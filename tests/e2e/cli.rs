@@ -46,7 +46,16 @@ async fn a_created_key_is_shown_once_and_works_on_the_running_server() {
         let (code, table, _) = run(&app, &["apikey", "get"]);
         assert_eq!(code, 0);
         let header: Vec<_> = table.lines().next().unwrap().split_whitespace().collect();
-        assert_eq!(header, ["TOKEN", "TYPE", "EXPIRATION", "NAME"]);
+        let expected = [
+            "TOKEN",
+            "TYPE",
+            "EXPIRATION",
+            "NAME",
+            "STATE",
+            "LAST",
+            "USED",
+        ];
+        assert_eq!(header, expected);
         let line = table.lines().find(|line| line.contains("backend")).unwrap();
         assert!(
             line.starts_with(&key[..16]) && line.contains("apikey"),
@@ -112,8 +121,21 @@ async fn wrong_input_is_exit_code_1_and_says_why() {
                 "not declared",
             ),
             (
-                &["apikey", "create", "-n", "x", "--fix", "tenant_id=7"],
+                &["apikey", "create", "-n", "x", "--fix", "tenant_id:=7"],
                 "refuses",
+            ),
+            (
+                &[
+                    "apikey",
+                    "create",
+                    "-n",
+                    "x",
+                    "--fix",
+                    "tenant_id=a",
+                    "--fix",
+                    "tenant_id=b",
+                ],
+                "twice",
             ),
             (
                 &["apikey", "create", "-n", "x", "--max-ttl", "0"],

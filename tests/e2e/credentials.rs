@@ -1,6 +1,6 @@
 //! Who is let in, and what everybody else is told.
 
-use key_admin::Permission;
+use key_admin::{Act, Permission};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use storage::{Clock, Engine, SystemClock};
@@ -84,7 +84,7 @@ async fn whatever_does_not_prove_a_secret_gets_the_same_answer() {
         let (deleted, deleted_key) = app.create_key(NewKey::default()).await;
         app.services
             .keys
-            .delete_key(app.organization.id, deleted.id)
+            .delete_key(&Act::on_command_line(), app.organization.id, deleted.id)
             .await
             .unwrap();
         app.server_sees_changes().await;
@@ -125,7 +125,7 @@ async fn only_the_right_secret_learns_that_a_key_is_disabled_or_expired() {
         app.issue_with(&disabled_key, &request()).await.issued();
         app.services
             .keys
-            .disable_key(app.organization.id, disabled.id)
+            .disable_key(&Act::on_command_line(), app.organization.id, disabled.id)
             .await
             .unwrap();
         let soon = SystemClock.now().plus_seconds(1);
@@ -228,4 +228,25 @@ async fn a_key_made_on_another_node_works_here_at_once() {
         app.issue_with(&key, &request()).await.issued();
     })
     .await;
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_forwarded_address_counts_and_otherwise_not() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        for (trusted, code) in [("[\"127.0.0.0/8\"]", 201), ("[]", 403)] {
+            let app = App::start_with(engine, &[("JETON_TRUSTED_PROXIES", trusted)]).await;
+            let office = NewKey {
+                networks: vec!["198.51.100.0/24".parse().unwrap()],
+                ..NewKey::default()
+            };
+            let (_, key) = app.create_key(office).await;
+            let request = app
+                .http
+                .post(app.server.url() + "/v1/session-tokens")
+                .header("x-api-key", key)
+                .header("x-forwarded-for", "203.0.113.1, 198.51.100.7")
+                .json(&request());
+            assert_eq!(app.send(request).await.status, code, "{trusted}");
+        }
+    }
 }

@@ -175,41 +175,70 @@ async fn a_start_that_was_cut_off_before_the_credentials_were_written_is_made_go
 
 #[tokio::test]
 async fn keys_can_be_made_and_listed_beside_a_running_dev_server() {
-    let home = Home::new(Engine::Sqlite).await;
-    let server = home.dev("127.0.0.1:0");
-    server.wait_for_output("dev-credentials.json");
-    let data_dir = home.data_dir();
-    let data_dir = data_dir.to_str().unwrap();
-    let made = run_to_end(
-        &[
-            "apikey",
-            "create",
-            "-n",
-            "ci",
-            "-d",
-            "72h",
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let home = Home::new(engine).await;
+        let server = home.dev("127.0.0.1:0");
+        server.wait_for_output("dev-credentials.json");
+        let data_dir = home.data_dir();
+        let mut installation = vec!["--data-dir", data_dir.to_str().unwrap()];
+        if let Some(database) = &home.database {
+            installation.extend(["--database-url", database.url()]);
+        }
+        let create = [
+            "apikey", "create", "-n", "ci", "-d", "72h", "--output", "secret",
+        ];
+        let made = run_to_end(&[&create[..], &installation].concat(), &[]);
+        assert!(made.status.success(), "{made:?}");
+        let key = String::from_utf8(made.stdout).unwrap();
+        let listed = run_to_end(&[&["apikey", "get"][..], &installation].concat(), &[]);
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        assert!(
+            listed.starts_with("TOKEN") && listed.contains("ci") && listed.contains(&key[..16]),
+            "{listed}"
+        );
+        assert!(!listed.contains(&key[17..30]), "{listed}");
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let account = client
+            .get(server.url() + "/v1/account")
+            .header("x-api-key", key.trim());
+        assert_eq!(account.send().await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_master_secret_is_not_replaced() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let home = Home::new(engine).await;
+        let mut first = home.dev("127.0.0.1:0");
+        first.wait_for_output("dev-credentials.json");
+        first.kill();
+        std::fs::remove_file(home.data_dir().join("master.key")).unwrap();
+        let data_dir = home.data_dir();
+        let mut arguments = vec![
+            "dev",
+            "--listen",
+            "127.0.0.1:0",
             "--data-dir",
-            data_dir,
-            "--output",
-            "secret",
-        ],
+            data_dir.to_str().unwrap(),
+        ];
+        if let Some(database) = &home.database {
+            arguments.extend(["--database-url", database.url()]);
+        }
+        let again = run_to_end(&arguments, &[]);
+        assert_eq!(again.status.code(), Some(1), "{again:?}");
+    }
+}
+
+#[test]
+fn dev_listens_on_this_machine_only() {
+    let output = run_to_end(
+        &["dev", "--listen", "0.0.0.0:0", "--data-dir", "/nonexistent"],
         &[],
     );
-    assert!(made.status.success(), "{made:?}");
-    let key = String::from_utf8(made.stdout).unwrap();
-    let listed = run_to_end(&["apikey", "get", "--data-dir", data_dir], &[]);
-    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
     assert!(
-        listed.starts_with("TOKEN") && listed.contains("ci") && listed.contains(&key[..16]),
-        "{listed}"
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("this machine only")
     );
-    assert!(!listed.contains(&key[17..30]), "{listed}");
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let account = client
-        .get(server.url() + "/v1/account")
-        .header("x-api-key", key.trim())
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(account.status(), 200);
 }

@@ -1,9 +1,10 @@
 //! The documentation keeps up with the code.
 
-use policy::ReasonCode;
-use storage::Engine;
+use std::path::Path;
+use std::process::Command;
 
-use crate::support::{App, repository, run_to_end};
+use crate::support::{jeton_binary, repository, run_to_end};
+use policy::ReasonCode;
 
 fn document(name: &str) -> String {
     std::fs::read_to_string(repository().join("docs").join(name)).unwrap()
@@ -35,15 +36,25 @@ fn every_code_in_the_sources_is_documented() {
         "errors.rs",
         "caller.rs",
         "json.rs",
+        "query.rs",
         "middleware/mod.rs",
+        "routes/api_keys/mod.rs",
+        "routes/audit_events.rs",
         "routes/health.rs",
+        "routes/principals.rs",
+        "routes/service_accounts.rs",
+        "routes/users.rs",
     ];
     let mut found = 0;
     for source in sources {
         let text =
             std::fs::read_to_string(repository().join("crates/http-api/src").join(source)).unwrap();
         let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
-        let literals = text.split('"').skip(1).step_by(2);
+        let outside_attributes: String = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("#["))
+            .collect();
+        let literals = outside_attributes.split('"').skip(1).step_by(2);
         for literal in literals.filter(|it| it.contains('_') && is_code(it)) {
             assert!(documented(literal), "{literal} in {source}");
             found += 1;
@@ -58,10 +69,15 @@ fn is_code(text: &str) -> bool {
         && !matches!(text, "api_key" | "request_id" | "jtn_")
 }
 
-#[tokio::test]
-async fn every_setting_is_documented_with_its_default() {
-    let app = App::start(Engine::Sqlite).await;
-    let shown = run_to_end(&["config", "show"], &app.environment());
+#[test]
+fn every_setting_is_documented() {
+    let given = [
+        ("JETON_DATABASE_URL", "sqlite:x"),
+        ("JETON_MASTER_SECRET", "x"),
+        ("JETON_MASTER_SECRET_FILE", "x"),
+        ("JETON_PUBLIC_URL", "https://tokens.test"),
+    ];
+    let shown = run_to_end(&["config", "show"], &given);
     let shown = String::from_utf8(shown.stdout).unwrap();
     let documentation = document("configuration.md");
     let mut table = String::new();
@@ -76,4 +92,65 @@ async fn every_setting_is_documented_with_its_default() {
             "{table}{name}"
         );
     }
+}
+
+#[test]
+fn links_in_the_documentation_lead_somewhere() {
+    for document in [
+        "README.md",
+        "docs/errors.md",
+        "docs/configuration.md",
+        "docs/cli.md",
+        "docs/performance.md",
+    ] {
+        let path = repository().join(document);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let file = target.split('#').next().unwrap();
+            let exists = target.starts_with("http") || path.parent().unwrap().join(file).exists();
+            assert!(exists, "{target} in {document}");
+        }
+    }
+}
+
+/// Runs the commands of the README's production chapter as written, but for the server at their end.
+#[test]
+fn the_way_to_production_works_as_written() {
+    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let chapter = readme.split("## Production").nth(1).unwrap();
+    let commands = chapter
+        .split("```sh\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let commands = commands.trim_end().strip_suffix("jeton serve").unwrap();
+    let home = std::env::temp_dir().join(format!("jeton-readme-{}", std::process::id()));
+    std::fs::create_dir(&home).unwrap();
+    let output = Command::new("bash")
+        .args(["-euc", commands])
+        .current_dir(&home)
+        .env_clear()
+        .env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", directory_of(jeton_binary())),
+        )
+        .output()
+        .unwrap();
+    std::fs::remove_dir_all(&home).unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        printed.lines().last().unwrap().starts_with("jtn_"),
+        "{printed}"
+    );
+}
+
+fn directory_of(file: &Path) -> &str {
+    file.parent().unwrap().to_str().unwrap()
 }

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use storage::Engine;
 use storage::testing::ScratchDatabase;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::{App, on_both_engines, run_to_end};
+
+fn request() -> Value {
+    json!({ "user": { "id": "u", "roles": ["viewer"], "attributes": { "tenant_id": "t" } } })
+}
 
 #[tokio::test]
 async fn a_server_that_is_asked_to_stop_finishes_what_it_has_begun() {
@@ -69,27 +73,71 @@ async fn a_stuck_client_does_not_keep_the_server_from_stopping() {
 
 #[tokio::test]
 async fn readiness_follows_the_database() {
-    // Only PostgreSQL can go away while the server runs.
-    let app = App::start(Engine::Postgres).await;
-    assert_eq!(app.get("/readyz").await.json(), json!({ "status": "ok" }));
-    let mut tx = app.services.database.write().await.unwrap();
-    storage::execute!(tx.conn(), "alter table organizations rename to hidden").unwrap();
-    tx.commit().await.unwrap();
-    let answer = app.get("/readyz").await;
-    assert!(answer.status >= 500, "{answer:?}");
-    assert_eq!(
-        app.get("/healthz").await.status,
-        200,
-        "the process itself is well"
-    );
-    let request =
-        json!({ "user": { "id": "u", "roles": ["viewer"], "attributes": { "tenant_id": "t" } } });
-    let refused = app.issue(&request).await;
-    assert!(
-        refused.status >= 500,
-        "nothing is issued from memory that cannot be confirmed: {refused:?}"
-    );
-    assert!(!refused.text.contains("organizations"), "{}", refused.text);
+    on_both_engines(|app| async move {
+        assert_eq!(app.get("/readyz").await.json(), json!({ "status": "ok" }));
+        let mut tx = app.services.database.write().await.unwrap();
+        storage::execute!(tx.conn(), "alter table organizations rename to hidden").unwrap();
+        tx.commit().await.unwrap();
+        let answer = app.get("/readyz").await;
+        assert!(answer.status >= 500, "{answer:?}");
+        assert_eq!(
+            app.get("/healthz").await.status,
+            200,
+            "the process itself is well"
+        );
+        // What is in memory is trusted for the staleness bound, and not a moment longer.
+        let refused = loop {
+            let answer = app.issue(&request()).await;
+            if answer.status != 201 {
+                break answer;
+            }
+        };
+        assert!(refused.status >= 500, "{refused:?}");
+        assert!(!refused.text.contains("organizations"), "{}", refused.text);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_draining_server_says_so_while_it_still_takes_connections() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut app = App::start_with(engine, &[("JETON_DRAIN_DELAY_SECONDS", "3")]).await;
+        app.server.terminate();
+        let answer = loop {
+            let answer = app.get("/readyz").await;
+            if answer.status != 200 {
+                break answer;
+            }
+        };
+        answer.assert_problem(StatusCode::SERVICE_UNAVAILABLE, "draining");
+        app.issue(&request()).await.issued();
+        assert!(app.server.wait().success());
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_does_not_keep_the_server_from_stopping() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut app = App::start_with(engine, &[("JETON_DRAIN_TIMEOUT_SECONDS", "1")]).await;
+        app.issue(&request()).await.issued();
+        let mut lock = app.services.database.write().await.unwrap();
+        if engine == Engine::Postgres {
+            storage::execute!(lock.conn(), "lock table sessions in access exclusive mode").unwrap();
+        }
+        let hanging = tokio::spawn(
+            app.http
+                .post(app.server.url() + "/v1/session-tokens")
+                .header("x-api-key", &app.key)
+                .json(&request())
+                .send(),
+        );
+        app.get("/healthz").await;
+        app.server.terminate();
+        let stopped = tokio::task::spawn_blocking(move || app.server.wait());
+        let stopped = tokio::time::timeout(Duration::from_secs(30), stopped).await;
+        assert!(stopped.unwrap().unwrap().success());
+        drop((lock, hanging));
+    }
 }
 
 #[tokio::test]
@@ -139,6 +187,12 @@ async fn a_server_refuses_development_and_careless_settings() {
                 "there is no setting `listne`",
             ),
             ("JETON_LISTEN", "everywhere", "listen"),
+            (
+                "JETON_REQUEST_TIMEOUT_SECONDS",
+                "0",
+                "`request_timeout_seconds` is from 1 to 300",
+            ),
+            ("JETON_KEYS__API_KEY_HASH__MEMORY_KIB", "1", "argon2"),
             ("JETON_HARMLESS", "x", "there is no setting"),
             // The database is empty: nobody migrated it.
             ("JETON_LISTEN", "127.0.0.1:0", "jeton migrate"),
@@ -218,14 +272,31 @@ async fn flags_win_over_the_environment_which_wins_over_the_file() {
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_said_so() {
-    let app = App::start(Engine::Sqlite).await;
-    let mut environment = app.environment();
-    environment.push(("JETON_LISTEN", app.server.address()));
-    let output = run_to_end(&["serve"], &environment);
+    on_both_engines(|app| async move {
+        let mut environment = app.environment();
+        environment.push(("JETON_LISTEN", app.server.address()));
+        let output = run_to_end(&["serve"], &environment);
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        assert!(printed.contains("cannot listen on"), "{printed}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_typing_mistake_makes_no_database() {
+    let directory = ScratchDatabase::create(Engine::Sqlite).await;
+    let url = directory.url().replace("jeton.db", "typo.db");
+    let environment = [
+        ("JETON_DATABASE_URL", url.as_str()),
+        (
+            "JETON_MASTER_SECRET",
+            "0f1e0f1e0f1e0f1e0f1e0f1e0f1e0f1e0f1e0f1e0f1e0f1e0f1e0f1e0f1e0f1e",
+        ),
+    ];
+    let output = run_to_end(&["apikey", "get"], &environment);
     let printed = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{printed}");
-    assert!(printed.contains("cannot listen on"), "{printed}");
-    app.get("/v1/account")
-        .await
-        .assert_problem(StatusCode::UNAUTHORIZED, "missing_credential");
+    assert!(printed.contains("there is no file"), "{printed}");
+    assert!(!std::path::Path::new(url.trim_start_matches("sqlite:")).exists());
 }

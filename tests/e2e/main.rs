@@ -11,7 +11,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod api_keys;
+mod audit;
 mod cli;
+mod cli_http;
+mod cli_login;
+mod cli_people;
+mod cli_scan;
 mod crash;
 mod credentials;
 mod dev;
@@ -22,6 +28,8 @@ mod independent_verifiers;
 mod lifecycle;
 mod logs;
 mod openapi;
+mod people;
+mod permissions;
 mod refusals;
 mod support;
 mod swagger_ui;

@@ -42,6 +42,8 @@ type Refused = (Value, &'static str, &'static str);
 
 fn wrong_users() -> Vec<Refused> {
     vec![
+        (id("nimda\u{202e}"), "invalid_subject", "/user/id"),
+        (id("\u{200b}"), "invalid_subject", "/user/id"),
         (id(""), "invalid_subject", "/user/id"),
         (id(&"x".repeat(256)), "invalid_subject", "/user/id"),
         (id(&"é".repeat(128)), "invalid_subject", "/user/id"),
@@ -202,6 +204,11 @@ fn values_outside_their_declaration() -> Vec<Refused> {
 fn empty_values() -> Vec<Refused> {
     vec![
         (
+            attribute("tenant_id", json!("\u{200b}")),
+            "attribute_empty",
+            "/user/attributes/tenant_id",
+        ),
+        (
             attribute("tenant_id", json!(null)),
             "attribute_null",
             "/user/attributes/tenant_id",
@@ -310,6 +317,22 @@ fn wrong_limits() -> Vec<Refused> {
 
 fn wrong_shapes() -> Vec<Refused> {
     vec![
+        // serde alone would take a list of a struct's values for the struct.
+        (
+            json!([["u", ["viewer"], { "tenant_id": "t" }], "default", 300, [], false]),
+            "invalid_field",
+            "",
+        ),
+        (
+            json!({ "user": ["u", ["viewer"], { "tenant_id": "t" }] }),
+            "invalid_field",
+            "/user",
+        ),
+        (
+            with(|it| it["resources"] = json!([["dashboard", "x"]])),
+            "invalid_field",
+            "/resources/0",
+        ),
         (
             with(|it| it["subject"] = "x".into()),
             "unknown_field",
@@ -357,6 +380,31 @@ async fn each_wrong_request_is_refused_with_its_code_and_place() {
             assert_eq!(errors[0]["code"], code);
         }
         assert_eq!(app.count_sessions().await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_no_header_takes_is_not_issued() {
+    on_both_engines(|app| async move {
+        let regions = |length: usize| attribute("regions", json!(vec!["x".repeat(length); 100]));
+        let mut too_long = regions(200);
+        for dry_run in [false, true] {
+            too_long["dry_run"] = json!(dry_run);
+            let answer = app.issue(&too_long).await;
+            answer.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "token_too_large");
+        }
+        assert_eq!(app.count_sessions().await, 0);
+        let token = app.issue(&regions(50)).await.token();
+        assert!(
+            token.len() <= jeton_verifier::MAX_TOKEN_BYTES,
+            "{}",
+            token.len()
+        );
+        assert_eq!(
+            jeton_verifier::MAX_TOKEN_BYTES,
+            token_issuer::claims::MAX_TOKEN_BYTES
+        );
     })
     .await;
 }
@@ -533,6 +581,44 @@ async fn a_body_of_64_kib_is_read_and_one_byte_more_is_not() {
         app.issue_text(&app.key, body)
             .await
             .assert_problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refusals_are_in_the_audit_trail_without_values_and_not_without_end() {
+    on_both_engines(|app| async move {
+        let wrong = with(|it| it["user"]["attributes"]["tenant_id"] = json!(["canary"]));
+        for _ in 0..30 {
+            app.issue(&wrong)
+                .await
+                .assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "attribute_type");
+        }
+        let act = key_admin::audit::AuditFilter {
+            action: Some("session_token.refuse".into()),
+            ..Default::default()
+        };
+        let database = &app.services.database;
+        let events = key_admin::audit::list(database, app.organization.id, &act, None, 100)
+            .await
+            .unwrap();
+        assert!(
+            (20..30).contains(&events.len()),
+            "a burst of 20 and the rate: {}",
+            events.len()
+        );
+        let reasons = &events[0].detail["reasons"];
+        assert_eq!(
+            *reasons,
+            json!([{ "code": "attribute_type", "pointer": "/user/attributes/tenant_id" }])
+        );
+        assert!(
+            events
+                .iter()
+                .all(|event| !event.detail.to_string().contains("canary"))
+        );
+        assert_eq!(events[0].client_address.as_deref(), Some("127.0.0.1"));
+        assert!(events[0].request_id.as_deref().unwrap().starts_with("req_"));
     })
     .await;
 }

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use key_admin::{ApiKeyContext, Permitted, PresentedKey, Requires};
+use key_admin::{Act, Actor, ApiKeyContext, PresentedKey};
+use policy::Permitted;
+use policy::operations::Marker;
 use token_issuer::Origin;
 
 use crate::errors::invalid_api_key;
@@ -17,36 +19,27 @@ use crate::state::ApiState;
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddress(pub IpAddr);
 
-/// A caller whose key is proven and may act; any permission.
-#[derive(Debug)]
-pub struct AnyCaller(pub ApiKeyContext);
+/// The client's address: the connection's, or what trusted proxies say.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientAddress(pub IpAddr);
 
-/// A caller that also holds the permission `P`.
+/// A caller that may do the operation `M`.
 #[derive(Debug)]
-pub struct Caller<P>(pub Permitted<P>);
+pub struct Caller<M>(pub Permitted<M>);
 
 /// Where the request comes from, for the record.
 #[derive(Debug)]
 pub struct RequestOrigin(pub Origin);
 
-impl FromRequestParts<ApiState> for AnyCaller {
+impl<M: Marker> FromRequestParts<ApiState> for Caller<M> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let key = presented_key(&parts.headers)?;
-        let client = peer(parts)?;
+        let client = client(parts)?;
         let caller = state.services.keys.authenticate(&key, client).await?;
         tracing::Span::current().record("api_key", tracing::field::display(caller.key_id()));
-        Ok(Self(caller))
-    }
-}
-
-impl<P: Requires> FromRequestParts<ApiState> for Caller<P> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
-        let AnyCaller(caller) = AnyCaller::from_request_parts(parts, state).await?;
-        Ok(Self(caller.permit()?))
+        Ok(Self(state.services.authorizer.permit(caller)?))
     }
 }
 
@@ -54,17 +47,26 @@ impl FromRequestParts<ApiState> for RequestOrigin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
-        let client = peer(parts)?;
+        let client = client(parts)?;
         let id = parts.extensions.get::<CurrentRequestId>();
         let request_id = id.map(|id| id.0.to_string()).unwrap_or_default();
         Ok(Self(Origin { request_id, client }))
     }
 }
 
-fn peer(parts: &Parts) -> Result<IpAddr, Problem> {
-    match parts.extensions.get::<PeerAddress>() {
-        Some(PeerAddress(address)) => Ok(*address),
-        None => Err(Problem::internal(&"the connection's address is not known")),
+/// What the caller does here, for the audit trail.
+pub fn act(caller: &ApiKeyContext, origin: Origin) -> Act {
+    Act {
+        actor: Actor::ApiKey(caller.key_id()),
+        client: Some(origin.client),
+        request_id: Some(origin.request_id),
+    }
+}
+
+fn client(parts: &Parts) -> Result<IpAddr, Problem> {
+    match parts.extensions.get::<ClientAddress>() {
+        Some(ClientAddress(address)) => Ok(*address),
+        None => Err(Problem::internal(&"the client's address is not known")),
     }
 }
 

@@ -1,14 +1,20 @@
 //! The one place where a service's error becomes a status and a code.
 
 use http::StatusCode;
+use key_admin::api_keys::{InvalidKey, NotCovered, ReportLeakError, Stronger};
 use key_admin::hashing::HashError;
-use key_admin::{AuthenticateError, MissingPermission};
-use policy::{Denial, PolicyError, ReasonKind};
+use key_admin::{
+    AuthenticateError, ChangeKeyError, CreateKeyError, ServiceAccountError, UserError,
+};
+use policy::{Denial, NotPermitted, PolicyError, ReasonKind};
 use storage::StorageError;
+use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
 use token_issuer::sessions::RecordError;
 use token_issuer::{IssueError, StartError};
 
+use crate::middleware::not_found;
 use crate::problem::{FieldProblem, Problem};
+use crate::query::invalid;
 
 impl From<AuthenticateError> for Problem {
     fn from(error: AuthenticateError) -> Self {
@@ -26,22 +32,19 @@ impl From<AuthenticateError> for Problem {
                 "address_not_allowed",
                 "This API key may not be used from the address that the request came from.",
             ),
-            E::TooManyFailures { retry_after } => Self::new(
+            E::TooManyFailures(limited) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_failed_attempts",
                 "Too many API keys from this address were not valid lately; no further one is checked for now.",
             )
-            .retry_after(retry_after),
-            E::RateLimited { retry_after } => Self::new(
+            .limited(limited),
+            E::RateLimited(limited) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "rate_limited",
                 "This API key is used more often than its rate limit allows.",
             )
-            .retry_after(retry_after),
-            E::Hash(HashError::Overloaded) => {
-                Self::unavailable("overloaded", "Too many new API keys are being checked at once.")
-            }
-            E::Hash(error) => Self::internal(&error),
+            .limited(limited),
+            E::Hash(error) => hash(error),
             E::Storage(error) => error.into(),
         }
     }
@@ -56,10 +59,178 @@ pub(crate) fn invalid_api_key() -> Problem {
     )
 }
 
-impl From<MissingPermission> for Problem {
-    fn from(error: MissingPermission) -> Self {
-        let detail = format!("This API key lacks the permission `{}`.", error.0.as_str());
+impl From<NotPermitted> for Problem {
+    fn from(error: NotPermitted) -> Self {
+        let detail = match error {
+            NotPermitted::Key(permission) => {
+                format!("This API key lacks the permission `{permission}`.")
+            }
+            NotPermitted::Owner(permission) => {
+                format!("The owner of this API key lacks the permission `{permission}`.")
+            }
+        };
         Self::new(StatusCode::FORBIDDEN, "permission_denied", detail)
+    }
+}
+
+impl From<InvalidKey> for Problem {
+    fn from(error: InvalidKey) -> Self {
+        let (pointer, code) = match error {
+            InvalidKey::Name => ("/name", "invalid_name"),
+            InvalidKey::ExpiryInThePast => ("/expires_at", "expiry_in_the_past"),
+            InvalidKey::LifetimeTooLong { .. } => ("/expires_at", "lifetime_too_long"),
+            InvalidKey::RateLimit => ("/rate_limit", "invalid_rate_limit"),
+            InvalidKey::Reason => ("/reason", "invalid_reason"),
+            InvalidKey::Grace => ("/grace_seconds", "invalid_grace"),
+        };
+        invalid(pointer, code, &sentence(&error))
+    }
+}
+
+impl From<NotCovered> for Problem {
+    fn from(error: NotCovered) -> Self {
+        match error {
+            NotCovered::Stronger(Stronger(aspect)) => {
+                let detail = sentence(&error);
+                let field = FieldProblem {
+                    pointer: aspect.pointer().into(),
+                    code: "stronger_than_caller".into(),
+                    detail: detail.clone(),
+                };
+                Self::new(StatusCode::FORBIDDEN, "stronger_than_caller", detail).errors(vec![field])
+            }
+            NotCovered::CallerGone => invalid_api_key(),
+        }
+    }
+}
+
+/// An error's own words as a sentence.
+fn sentence(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    let first = characters
+        .next()
+        .map(char::to_uppercase)
+        .into_iter()
+        .flatten();
+    first.chain(characters).chain(['.']).collect()
+}
+
+fn conflict(code: &'static str, error: &dyn std::fmt::Display) -> Problem {
+    Problem::new(StatusCode::CONFLICT, code, sentence(error))
+}
+
+fn forbidden(code: &'static str, error: &dyn std::fmt::Display) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, code, sentence(error))
+}
+
+impl From<CreateKeyError> for Problem {
+    fn from(error: CreateKeyError) -> Self {
+        use CreateKeyError as E;
+        match error {
+            E::Invalid(error) => error.into(),
+            E::NotCovered(error) => error.into(),
+            E::NoSuchOwner => invalid("/owner_id", "no_such_owner", &sentence(&error)),
+            E::LimitReached { .. } => conflict("key_limit_reached", &error),
+            E::Hash(error) => hash(error),
+            E::NoRandomness(error) => Self::internal(&error),
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeKeyError> for Problem {
+    fn from(error: ChangeKeyError) -> Self {
+        use ChangeKeyError as E;
+        match error {
+            E::NotFound => not_found(),
+            E::Revoked => conflict("api_key_is_revoked", &error),
+            E::Expired => conflict("api_key_is_expired", &error),
+            E::LimitReached { .. } => conflict("key_limit_reached", &error),
+            E::Invalid(error) => error.into(),
+            E::NotCovered(error) => error.into(),
+            E::Hash(error) => hash(error),
+            E::NoRandomness(error) => Self::internal(&error),
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReportLeakError> for Problem {
+    fn from(error: ReportLeakError) -> Self {
+        match error {
+            ReportLeakError::Authenticate(AuthenticateError::NotProven) => not_found(),
+            ReportLeakError::Authenticate(error) => error.into(),
+            ReportLeakError::Change(error) => error.into(),
+        }
+    }
+}
+
+impl From<CreateApiKeyError> for Problem {
+    fn from(error: CreateApiKeyError) -> Self {
+        match error {
+            CreateApiKeyError::Ceiling(detail) => invalid_ceiling(&detail),
+            CreateApiKeyError::Policy(error) => error.into(),
+            CreateApiKeyError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<UpdateApiKeyError> for Problem {
+    fn from(error: UpdateApiKeyError) -> Self {
+        match error {
+            UpdateApiKeyError::Ceiling(detail) => invalid_ceiling(&detail),
+            UpdateApiKeyError::Policy(error) => error.into(),
+            UpdateApiKeyError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
+        use UserError as E;
+        match error {
+            E::NotFound => not_found(),
+            E::InvalidEmail => invalid("/email", "invalid_email", &sentence(&error)),
+            E::InvalidName => invalid("/name", "invalid_name", &sentence(&error)),
+            E::PasswordLength => invalid("/password", "password_length", &sentence(&error)),
+            E::CommonPassword => invalid("/password", "common_password", &sentence(&error)),
+            E::PersonalPassword => invalid("/password", "personal_password", &sentence(&error)),
+            E::OwnersOnly => forbidden("owners_only", &error),
+            E::StrongerRole => forbidden("stronger_role", &error),
+            E::EmailTaken => conflict("email_taken", &error),
+            E::LastOwner => conflict("last_owner", &error),
+            E::LiveKeys { .. } => conflict("live_keys", &error),
+            E::NoSuchOrganization => Self::internal(&error),
+            E::Hash(error) => hash(error),
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<ServiceAccountError> for Problem {
+    fn from(error: ServiceAccountError) -> Self {
+        use ServiceAccountError as E;
+        match error {
+            E::NotFound => not_found(),
+            E::InvalidName => invalid("/name", "invalid_name", &sentence(&error)),
+            E::LiveKeys { .. } => conflict("live_keys", &error),
+            E::NoSuchOrganization => Self::internal(&error),
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+fn invalid_ceiling(detail: &str) -> Problem {
+    invalid("/ceiling", "invalid_ceiling", &sentence(&detail))
+}
+
+fn hash(error: HashError) -> Problem {
+    match error {
+        HashError::Overloaded => {
+            Problem::unavailable("overloaded", "Too many secrets are being hashed at once.")
+        }
+        error => Problem::internal(&error),
     }
 }
 
@@ -78,9 +249,15 @@ impl From<IssueError> for Problem {
                 "unavailable",
                 "The session could not be recorded, so no token was issued.",
             ),
-            E::OrganizationGone | E::Signing(_) | E::Record(RecordError::Refused) => {
-                Self::internal(&error)
-            }
+            E::TooLarge(too_large) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "token_too_large",
+                format!("{too_large}.").replacen("the token", "The token", 1),
+            ),
+            E::OrganizationGone
+            | E::NoAudience
+            | E::Signing(_)
+            | E::Record(RecordError::Refused) => Self::internal(&error),
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Request bodies.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 
 use crate::problem::{FieldProblem, Problem};
 use crate::state::ApiState;
@@ -23,18 +28,55 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
         require_json(request.headers())?;
-        let body = tokio::time::timeout(state.request_timeout, read_limited(request.into_body()))
-            .await
-            .map_err(|_| {
-                Problem::new(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "request_timeout",
-                    "The request's body did not arrive in time.",
-                )
-            })??;
+        let body = tokio::time::timeout(
+            state.settings.request_timeout,
+            read_limited(request.into_body()),
+        )
+        .await
+        .map_err(|_| {
+            Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "The request's body did not arrive in time.",
+            )
+        })??;
         let text = strict_json::check(&body).map_err(not_json)?;
         read(text).map(Self)
     }
+}
+
+/// A JSON object read into the struct `T`. serde's derived structs would also take a list of their fields' values, which
+/// no description of the API mentions and which means something else as soon as a field is added.
+#[derive(Debug)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OnlyMaps<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyMaps<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer
+            .deserialize_map(OnlyMaps(PhantomData))
+            .map(Self)
+    }
+}
+
+/// For a field that can be left out: where it is there, it is a `T`, and `null` only if `T` knows that.
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
@@ -111,7 +153,8 @@ fn not_json(fault: JsonFault) -> Problem {
 
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let object: Result<Object<T>, _> = serde_path_to_error::deserialize(&mut deserializer);
+    object.map(|Object(value)| value).map_err(|error| {
         let (code, detail) = explain(&error.inner().to_string());
         let field = FieldProblem {
             pointer: pointer(error.path()),
@@ -153,7 +196,6 @@ fn in_json_words(expected: &str) -> Option<&'static str> {
         "i64" | "u64" | "u32" | "i32" => "an integer in range",
         "a sequence" => "a list",
         "a map" => "an object",
-        structure if structure.starts_with("struct ") => "an object",
         _ => return None,
     })
 }
@@ -175,15 +217,13 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     #[expect(dead_code, reason = "only read into")]
     struct Outer {
-        inner: Inner,
+        inner: Object<Inner>,
     }
 
     #[derive(Debug, Deserialize)]
@@ -222,10 +262,10 @@ mod tests {
                 "The value is not a list.",
             ),
             (
-                r#"{"inner":[1]}"#,
+                r#"{"inner":[["x"],7]}"#,
                 "invalid_field",
-                "/inner/0",
-                "The value is not a list.",
+                "/inner",
+                "The value is not an object.",
             ),
             (
                 r#"{"inner":{"names":[],"ttl":9223372036854775808}}"#,

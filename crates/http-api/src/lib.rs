@@ -5,17 +5,21 @@
 //! | [`router`] | the whole service: routes, OpenAPI document, Swagger UI, middleware |
 //! | [`routes`] | one module per noun, handlers with their request and answer types |
 //! | [`caller`] | extractors for who asks: [`caller::Caller`] holds the permission the handler needs |
+//! | [`client_address`] | whose request it is, behind proxies |
 //! | [`json`], [`strict_json`] | request bodies: size, time, duplicate keys, depth, unknown fields |
+//! | [`query`] | query strings, identifiers in paths, pages of lists |
 //! | [`problem`], [`errors`] | RFC 9457 answers; the one place where failures get their status |
 //! | [`middleware`] | request ids, logs, timeouts, panics, headers |
 //! | [`server`] | connections: deadlines, draining |
 
 pub mod caller;
+pub mod client_address;
 pub mod errors;
 pub mod json;
 pub mod middleware;
 pub mod openapi;
 pub mod problem;
+pub mod query;
 pub mod router;
 pub mod routes;
 pub mod server;
@@ -25,4 +29,4 @@ pub mod strict_json;
 pub use openapi::document;
 pub use router::service;
 pub use server::{Server, ServerSettings};
-pub use state::ApiState;
+pub use state::{ApiSettings, ApiState};

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document. It is collected from the routes themselves: a route that is not in it does not exist.
+//! The OpenAPI 3.1 document. It is collected from the routes themselves: an operation that is not in it does not exist.
 
 use std::sync::LazyLock;
 
@@ -16,6 +16,10 @@ use utoipa::{Modify, OpenApi as _};
     servers((url = "/", description = "This server")),
     tags(
         (name = "Session tokens", description = "The exchange: an API key for a session token"),
+        (name = "API keys", description = "Make, watch, rotate and take back API keys"),
+        (name = "Users", description = "People: who may log in, and what they may do"),
+        (name = "Service accounts", description = "Programs that own API keys"),
+        (name = "Audit", description = "What was changed, by whom, and when"),
         (name = "Account", description = "Who is asking"),
         (name = "Verifiers", description = "Public keys and metadata for those who verify tokens"),
         (name = "Operation", description = "For load balancers and supervisors"),

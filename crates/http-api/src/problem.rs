@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use key_admin::rate_limit::Limited;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,6 +18,7 @@ pub struct Problem {
     detail: Cow<'static, str>,
     errors: Vec<FieldProblem>,
     retry_after: Option<Duration>,
+    limited: Option<Box<Limited>>,
 }
 
 /// One thing that is wrong with the input.
@@ -72,6 +74,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
+            limited: None,
         }
     }
 
@@ -104,6 +107,14 @@ impl Problem {
         self
     }
 
+    /// Says which limit was reached, and when a try can succeed again.
+    #[must_use]
+    pub fn limited(mut self, limited: Limited) -> Self {
+        let retry_after = limited.retry_after;
+        self.limited = Some(Box::new(limited));
+        self.retry_after(retry_after)
+    }
+
     /// The stable name.
     pub fn code(&self) -> &'static str {
         self.code
@@ -133,9 +144,10 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         let headers = response.headers_mut();
         if let Some(after) = self.retry_after {
-            // Whole seconds, rounded up: an early retry would be refused again.
-            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-            headers.insert(header::RETRY_AFTER, seconds.max(1).into());
+            headers.insert(header::RETRY_AFTER, whole_seconds(after).into());
+        }
+        if let Some(limited) = &self.limited {
+            limit_headers(headers, **limited);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             for scheme in ["ApiKey realm=\"jeton\"", "Bearer realm=\"jeton\""] {
@@ -144,5 +156,21 @@ impl IntoResponse for Problem {
         }
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+/// Rounded up: an early retry would be refused again.
+fn whole_seconds(after: Duration) -> u64 {
+    (after.as_secs() + u64::from(after.subsec_nanos() > 0)).max(1)
+}
+
+/// The fields of draft-ietf-httpapi-ratelimit-headers: the policy, and that nothing is left of it for now.
+fn limit_headers(headers: &mut HeaderMap, Limited { limit, retry_after }: Limited) {
+    let policy = format!("\"default\";q={};w=60", limit.per_minute);
+    let left = format!("\"default\";r=0;t={}", whole_seconds(retry_after));
+    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", left)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
     }
 }

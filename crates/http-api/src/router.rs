@@ -8,17 +8,52 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::middleware::{catch_panics, finish, limit_time, not_found};
-use crate::routes::{account, docs, health, session_tokens, verifiers};
+use crate::routes::{
+    account, api_keys, audit_events, docs, health, service_accounts, session_tokens, users,
+    verifiers,
+};
 use crate::state::ApiState;
 
-/// Every documented route. The OpenAPI document is made of these and nothing else.
+/// The API. The OpenAPI document is made of these routes and nothing else; beside them there are only the document
+/// itself and its explorer.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(session_tokens::issue_session_token))
         .routes(routes!(account::get_account))
+        .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
+        .routes(routes!(
+            api_keys::get_api_key,
+            api_keys::update_api_key,
+            api_keys::delete_api_key
+        ))
+        .routes(routes!(api_keys::get_api_key_usage))
+        .routes(routes!(api_keys::report_leaked_api_key))
+        .routes(routes!(api_keys::rotate_api_key))
+        .routes(routes!(api_keys::disable_api_key))
+        .routes(routes!(api_keys::enable_api_key))
+        .routes(routes!(api_keys::revoke_api_key))
+        .routes(routes!(users::list_users, users::create_user))
+        .routes(routes!(
+            users::get_user,
+            users::update_user,
+            users::delete_user
+        ))
+        .routes(routes!(
+            service_accounts::list_service_accounts,
+            service_accounts::create_service_account
+        ))
+        .routes(routes!(
+            service_accounts::get_service_account,
+            service_accounts::update_service_account,
+            service_accounts::delete_service_account
+        ))
+        .routes(routes!(audit_events::list_audit_events))
         .routes(routes!(verifiers::get_jwks))
         .routes(routes!(verifiers::get_openid_configuration))
         .routes(routes!(verifiers::get_authorization_server_metadata))
+        .routes(routes!(
+            verifiers::get_authorization_server_metadata_at_root
+        ))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
 }
@@ -28,12 +63,7 @@ pub fn service(state: &ApiState) -> Router {
     let (api, _) = routes().split_for_parts();
     let router = api
         .route("/openapi.json", get(docs::openapi_json))
-        // RFC 8414 section 3.1 puts the well-known part before an issuer's path.
-        .route(
-            "/.well-known/oauth-authorization-server/orgs/{slug}",
-            get(verifiers::metadata),
-        )
-        .merge(docs::swagger_ui());
+        .merge(docs::swagger_ui(state.settings.development));
     surrounded(router, state)
 }
 

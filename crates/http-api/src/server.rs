@@ -62,6 +62,7 @@ impl Server {
             .keep_alive_interval(self.settings.header_timeout)
             .max_concurrent_streams(250);
         let connections = GracefulShutdown::new();
+        let abandon = CancellationToken::new();
         loop {
             let accepted = tokio::select! {
                 accepted = self.listener.accept() => accepted,
@@ -70,7 +71,13 @@ impl Server {
             match accepted {
                 Ok(accepted) => {
                     let patience = self.settings.header_timeout;
-                    serve_connection(&builder, &connections, &router, accepted, patience);
+                    serve_connection(
+                        &builder,
+                        (&connections, &abandon),
+                        &router,
+                        accepted,
+                        patience,
+                    );
                 }
                 Err(error) => {
                     // Out of file descriptors, or a client that went away: neither is a reason to stop.
@@ -87,13 +94,14 @@ impl Server {
             .is_err()
         {
             tracing::warn!("connections were still open at the end of the drain time");
+            abandon.cancel();
         }
     }
 }
 
 fn serve_connection(
     builder: &Builder<TokioExecutor>,
-    connections: &GracefulShutdown,
+    (connections, abandon): (&GracefulShutdown, &CancellationToken),
     router: &Router,
     (stream, peer): (TcpStream, SocketAddr),
     first_request_timeout: Duration,
@@ -114,7 +122,7 @@ fn serve_connection(
         .serve_connection(TokioIo::new(stream), service)
         .into_owned();
     let connection = connections.watch(connection);
-    tokio::spawn(async move {
+    tokio::spawn(abandon.clone().run_until_cancelled_owned(async move {
         let mut connection = pin!(connection);
         // hyper's own deadlines begin only once it knows the version of HTTP, which takes a few bytes.
         let ended = tokio::select! {
@@ -128,5 +136,5 @@ fn serve_connection(
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
         }
-    });
+    }));
 }

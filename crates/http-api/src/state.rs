@@ -2,24 +2,36 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use token_issuer::Services;
+
+/// What an operator may set.
+#[derive(Clone, Debug)]
+pub struct ApiSettings {
+    /// How long a request's body may take, and how long its answer.
+    pub request_timeout: Duration,
+    /// The proxies whose `X-Forwarded-For` counts; none by default.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Is this `jeton dev`?
+    pub development: bool,
+}
 
 /// What every handler can reach; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ApiState {
     /// The services.
     pub services: Arc<Services>,
-    /// How long one request may take, its body included.
-    pub request_timeout: Duration,
+    /// See [`ApiSettings`].
+    pub settings: Arc<ApiSettings>,
     draining: Arc<AtomicBool>,
 }
 
 impl ApiState {
     /// The state of a server that is not draining.
-    pub fn new(services: Arc<Services>, request_timeout: Duration) -> Self {
+    pub fn new(services: Arc<Services>, settings: ApiSettings) -> Self {
         Self {
             services,
-            request_timeout,
+            settings: Arc::new(settings),
             draining: Arc::default(),
         }
     }

@@ -1,11 +1,25 @@
 //! What can be typed.
 
+mod apikey;
+mod people;
+mod tools;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use ipnet::IpNet;
-use key_admin::Permission;
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use apikey::{
+    ApikeyAction, ApikeyCommand, CreateApikeyArgs, GetApikeyArgs, OneApikeyArgs, RevokeApikeyArgs,
+    RotateApikeyArgs, SecretFormat,
+};
+pub(crate) use people::{
+    CreateServiceAccountArgs, CreateUserArgs, DeleteOwnerArgs, ListArgs, OneOwnerArgs,
+    ServiceAccountAction, ServiceAccountCommand, UserAction, UserCommand,
+};
+pub(crate) use tools::{
+    AccountArgs, AuditAction, AuditCommand, CompletionsArgs, LoginArgs, ScanArgs, Shell,
+};
 
 /// A self-hosted issuer of session tokens.
 #[derive(Debug, Parser)]
@@ -18,19 +32,50 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start everything on this machine, with a demo organization, and issue a first token
+    #[command(after_help = "Example:\n  jeton dev --listen 127.0.0.1:0 --data-dir /tmp/jeton")]
     Dev(DevArgs),
     /// Start the server from its configuration
+    #[command(after_help = "Example:\n  jeton serve --config /etc/jeton.toml")]
     Serve(ConfigArgs),
     /// Bring the database schema to this binary's version
+    #[command(after_help = "Example:\n  jeton migrate --database-url sqlite:jeton.db")]
     Migrate(ConfigArgs),
     /// Print the OpenAPI document
+    #[command(after_help = "Example:\n  jeton openapi > openapi.json")]
     Openapi,
     /// Show the configuration
     Config(ConfigCommand),
     /// Make organizations, directly in the configured database
     Organization(OrganizationCommand),
-    /// Make and list API keys, directly in the configured database
+    /// Store which server to talk to, and the API key for it
+    #[command(
+        after_help = "Examples:\n  jeton login --url https://tokens.example.com\n  jeton login --url http://127.0.0.1:8080 --key-file - < key"
+    )]
+    Login(LoginArgs),
+    /// Remove the stored server and API key from this machine; the key itself keeps working
+    #[command(after_help = "Example:\n  jeton logout")]
+    Logout,
+    /// Show who the configured API key is
+    #[command(after_help = "Examples:\n  jeton account\n  jeton account --output json")]
+    Account(AccountArgs),
+    /// Make, show, rotate and take back API keys, on a server or (create and get) directly on a database
     Apikey(ApikeyCommand),
+    /// Make, list and change users
+    User(UserCommand),
+    /// Make, list, suspend and remove service accounts
+    ServiceAccount(ServiceAccountCommand),
+    /// Show what was changed
+    Audit(AuditCommand),
+    /// Find Jeton API keys in files
+    #[command(
+        after_help = "Exit code: 0 nothing found, 1 found something, 2 something could not be read.\n\nExamples:\n  jeton scan .\n  git log -p --all | jeton scan -"
+    )]
+    Scan(ScanArgs),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:\n  jeton completions bash > ~/.local/share/bash-completion/completions/jeton"
+    )]
+    Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -75,6 +120,7 @@ pub(crate) struct ConfigCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigAction {
     /// Print the resulting configuration as TOML, secrets masked
+    #[command(after_help = "Example:\n  jeton config show --config /etc/jeton.toml")]
     Show(ConfigArgs),
 }
 
@@ -83,9 +129,20 @@ pub(crate) enum ConfigAction {
 pub(crate) struct InstallationArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Work on the installation that `jeton dev` made in this directory
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "database_url", "master_secret_file"])]
+    /// Work on the installation that `jeton dev` made in this directory; add `--database-url` if it was given one
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "master_secret_file"])]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+impl InstallationArgs {
+    /// Does the command line name a database to work on?
+    pub(crate) fn is_named(&self) -> bool {
+        let config = &self.config;
+        self.data_dir.is_some()
+            || config.config.is_some()
+            || config.database_url.is_some()
+            || config.master_secret_file.is_some()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +159,7 @@ pub(crate) enum OrganizationAction {
     )]
     Create(CreateOrganizationArgs),
     /// List organizations
+    #[command(after_help = "Example:\n  jeton organization get --data-dir jeton-data")]
     Get(InstallationArgs),
 }
 
@@ -125,90 +183,6 @@ pub(crate) struct CreateOrganizationArgs {
     pub(crate) starter_policy: bool,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct ApikeyCommand {
-    #[command(subcommand)]
-    pub(crate) action: ApikeyAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ApikeyAction {
-    /// Make an API key; its secret is shown once
-    #[command(
-        after_help = "Examples:\n  jeton apikey create --name backend --expires-in 90d\n  KEY=$(jeton apikey create --name ci --role viewer --output secret)"
-    )]
-    Create(CreateApikeyArgs),
-    /// List API keys
-    Get(GetApikeyArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct GetApikeyArgs {
-    #[command(flatten)]
-    pub(crate) installation: InstallationArgs,
-    /// The organization's slug; may be left out when there is one organization
-    #[arg(long)]
-    pub(crate) organization: Option<String>,
-    #[arg(long, value_enum, default_value_t = ListOutput::Table)]
-    pub(crate) output: ListOutput,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CreateApikeyArgs {
-    #[command(flatten)]
-    pub(crate) installation: InstallationArgs,
-    /// The organization's slug; may be left out when there is one organization
-    #[arg(long)]
-    pub(crate) organization: Option<String>,
-    /// The user or service account that shall own the key (`own_…`); the organization's first owner when left out
-    #[arg(short = 'i', long)]
-    pub(crate) owner: Option<String>,
-    /// A name, not necessarily unique
-    #[arg(short, long)]
-    pub(crate) name: String,
-    /// How long the key works: a number and s, m, h or d, or `never`
-    #[arg(short = 'd', long, default_value = "90d", value_parser = crate::commands::duration::parse)]
-    pub(crate) expires_in: crate::commands::duration::Expiry,
-    /// What the key may do
-    #[arg(long, value_delimiter = ',', default_value = "tokens:issue")]
-    pub(crate) permissions: Vec<Permission>,
-    /// A role the key may grant, with those it inherits; repeat for more. Any role when left out
-    #[arg(long = "role", value_name = "ROLE")]
-    pub(crate) roles: Vec<String>,
-    /// An audience the key may issue for; repeat for more. Any audience when left out
-    #[arg(long = "audience", value_name = "AUDIENCE")]
-    pub(crate) audiences: Vec<String>,
-    /// An attribute value that every token of the key carries; JSON, or a plain string
-    #[arg(long = "fix", value_name = "NAME=VALUE")]
-    pub(crate) fixed: Vec<String>,
-    /// The longest life of a token, in seconds
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_ttl: Option<u32>,
-    /// A network the key may be used from, like 10.0.0.0/8; repeat for more. Any network when left out
-    #[arg(long = "network", value_name = "CIDR")]
-    pub(crate) networks: Vec<IpNet>,
-    #[arg(long, value_enum, default_value_t = CreateOutput::Table)]
-    pub(crate) output: CreateOutput,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum ListOutput {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum CreateOutput {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-    /// The secret alone
-    Secret,
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -216,5 +190,33 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    /// Other processes can read command lines, and shells keep them.
+    #[test]
+    fn no_argument_is_a_password_or_a_key() {
+        fn walk(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let id = argument.get_id().as_str();
+                let secret = ["password", "secret", "key_", "api_key"];
+                if secret.iter().any(|it| id.contains(it)) {
+                    let value = argument.get_value_names().unwrap_or_default();
+                    assert!(value.iter().any(|name| name == "FILE"), "{id} of {command}");
+                }
+            }
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&super::Cli::command());
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn walk(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string);
+            let example = help.is_some_and(|help| help.contains("Example"));
+            assert!(example || command.has_subcommands(), "{command}");
+            command.get_subcommands().for_each(walk);
+        }
+        walk(&super::Cli::command());
     }
 }

@@ -7,7 +7,7 @@ mod first_token;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use key_admin::MasterSecret;
 use secrecy::{ExposeSecret, SecretString};
 use storage::SystemClock;
@@ -16,21 +16,29 @@ use token_issuer::{PublicUrl, ServiceSettings, Services};
 use crate::cli::DevArgs;
 use crate::config::{Config, DEV_MARK, read_secret_file};
 use crate::failure::Failure;
-use crate::{logging, output, serve};
+use crate::{logging, output, private_file, serve};
+
+const MASTER_KEY: &str = "master.key";
+const DATABASE: &str = "jeton.db";
 
 pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
-    let mut config = Config {
+    if !args.listen.ip().is_loopback() {
+        return Err(Failure::input(anyhow!(
+            "`jeton dev` is plain http with a key without limits: it listens on this machine only, like 127.0.0.1:8080"
+        )));
+    }
+    let config = Config {
         listen: args.listen,
+        development: true,
         ..Config::default()
     };
-    config.log.filter = "info".into();
     logging::start(&config.log)?;
-    create_private_directory(&args.data_dir)?;
-    let master = master_secret(&args.data_dir)?;
+    private_file::create_directory(&args.data_dir)?;
+    let master = make_or_read_master_secret(&args.data_dir)?;
     let database_url = args
         .database_url
         .map_or_else(|| database_url_in(&args.data_dir), SecretString::from);
-    let database = serve::connect(&database_url).await?;
+    let database = serve::open_or_create(&database_url).await?;
     database.migrate().await?;
 
     let server = serve::bind(&config).await?;
@@ -63,50 +71,35 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
 
 /// The database of `jeton dev` in a data directory.
 pub(crate) fn database_url_in(data_dir: &Path) -> SecretString {
-    format!("sqlite:{}", data_dir.join("jeton.db").display()).into()
+    format!("sqlite:{}", data_dir.join(DATABASE).display()).into()
 }
 
 /// The master secret of a data directory, made the first time.
-pub(crate) fn master_secret(data_dir: &Path) -> Result<MasterSecret, Failure> {
-    let file = data_dir.join("master.key");
+fn make_or_read_master_secret(data_dir: &Path) -> Result<MasterSecret, Failure> {
+    let file = data_dir.join(MASTER_KEY);
     if !file.exists() {
+        if [DATABASE, credentials::FILE]
+            .iter()
+            .any(|used| data_dir.join(used).exists())
+        {
+            let lost = format!(
+                "{} is gone, and without it the database is of no use",
+                file.display()
+            );
+            return Err(Failure::input(anyhow!(lost)));
+        }
         let fresh = MasterSecret::generate_hex().map_err(Failure::server)?;
-        write_private(&file, &format!("{DEV_MARK}{}\n", fresh.expose_secret()))?;
+        private_file::write(&file, &format!("{DEV_MARK}{}\n", fresh.expose_secret()))?;
     }
-    let text = read_secret_file(&file).map_err(|error| Failure::input(anyhow::anyhow!(error)))?;
+    master_secret(data_dir)
+}
+
+/// The master secret of a data directory.
+pub(crate) fn master_secret(data_dir: &Path) -> Result<MasterSecret, Failure> {
+    let file = data_dir.join(MASTER_KEY);
+    let text = read_secret_file(&file).map_err(|error| Failure::input(anyhow!(error)))?;
     let hex = text.expose_secret().trim_start_matches(DEV_MARK);
     MasterSecret::parse(hex)
         .with_context(|| file.display().to_string())
-        .map_err(Failure::input)
-}
-
-fn create_private_directory(directory: &Path) -> Result<(), Failure> {
-    let mut builder = std::fs::DirBuilder::new();
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .recursive(true)
-        .create(directory)
-        .with_context(|| format!("cannot create {}", directory.display()))
-        .map_err(Failure::input)
-}
-
-/// Writes a file that only its owner can read, whole or not at all.
-fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let new = file.with_extension("new");
-    let write = || -> std::io::Result<()> {
-        let _ = std::fs::remove_file(&new);
-        let mut opened = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&new)?;
-        opened.write_all(text.as_bytes())?;
-        opened.sync_all()?;
-        std::fs::rename(&new, file)
-    };
-    write()
-        .with_context(|| format!("cannot write {}", file.display()))
         .map_err(Failure::input)
 }

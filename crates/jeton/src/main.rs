@@ -7,17 +7,20 @@
 //! | [`serve`] | the server, in production and under `dev` |
 //! | [`dev`] | everything on one machine, with a demo organization |
 //! | [`commands`] | the commands that end by themselves |
+//! | [`client`] | the API as these commands call it |
 //!
 //! Standard output is data, standard error is talk. Exit codes: 0 done, 1 your input or configuration, 2 a fault of
 //! the server or its database.
 
 mod cli;
+mod client;
 mod commands;
 mod config;
 mod dev;
 mod failure;
 mod logging;
 mod output;
+mod private_file;
 mod serve;
 
 use std::process::ExitCode;
@@ -44,7 +47,7 @@ fn main() -> ExitCode {
         }
     };
     match run(cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             output::talk(&format!("error: {failure}"));
             failure.exit_code()
@@ -52,20 +55,37 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    if let Command::Scan(args) = &command {
+        return Ok(commands::scan::run(args));
+    }
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::server)?;
-    runtime.block_on(async {
-        match command {
-            Command::Dev(args) => dev::run(args).await,
-            Command::Serve(args) => serve::run(args).await,
-            Command::Migrate(args) => commands::migrate::run(&args).await,
-            Command::Openapi => {
-                commands::openapi::run();
-                Ok(())
-            }
-            Command::Config(args) => commands::config::run(args),
-            Command::Organization(args) => commands::organization::run(args).await,
-            Command::Apikey(args) => commands::apikey::run(args).await,
+    runtime.block_on(run_to_end(command))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_to_end(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Serve(args) => serve::run(args).await,
+        Command::Migrate(args) => commands::migrate::run(&args).await,
+        Command::Openapi => {
+            commands::openapi::run();
+            Ok(())
         }
-    })
+        Command::Config(args) => commands::config::run(args),
+        Command::Organization(args) => commands::organization::run(args).await,
+        Command::Login(args) => commands::session::login(args).await,
+        Command::Logout => commands::session::logout(),
+        Command::Account(args) => commands::session::account(args).await,
+        Command::Apikey(args) => commands::apikey::run(args).await,
+        Command::User(args) => commands::people::user(args).await,
+        Command::ServiceAccount(args) => commands::people::service_account(args).await,
+        Command::Audit(args) => commands::audit::run(args).await,
+        Command::Completions(args) => {
+            commands::completions::run(&args);
+            Ok(())
+        }
+        Command::Scan(_) => Ok(()),
+    }
 }

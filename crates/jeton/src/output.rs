@@ -1,6 +1,10 @@
 //! The one place that writes to standard output and standard error.
 
+mod entries;
+
 use std::io::Write;
+
+pub(crate) use entries::{Column, Format, entry, list};
 
 /// Data, for people and programs.
 pub(crate) fn data(text: &str) {
@@ -13,26 +17,35 @@ pub(crate) fn talk(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// Text from elsewhere, without the characters that move a terminal's cursor or colours.
+pub(crate) fn plain(text: &str) -> String {
+    let visible = |it: char| if it.is_control() { '\u{fffd}' } else { it };
+    text.chars().map(visible).collect()
+}
+
 /// A table with a header, columns as wide as their content.
-pub(crate) fn table<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
-    let mut widths = header.map(|title| title.chars().count());
-    for row in rows {
+pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| plain(cell)).collect())
+        .collect();
+    let mut widths: Vec<usize> = header.iter().map(|title| title.chars().count()).collect();
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let line = |cells: [&str; N]| {
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
         let padded: Vec<String> = cells
-            .iter()
-            .zip(widths)
+            .zip(&widths)
             .map(|(cell, width)| format!("{cell:<width$}"))
             .collect();
         padded.join("  ").trim_end().to_owned()
     };
     let body = rows
         .iter()
-        .map(|row| line(row.each_ref().map(String::as_str)));
-    std::iter::once(line(header))
+        .map(|row| line(&mut row.iter().map(String::as_str)));
+    std::iter::once(line(&mut header.iter().copied()))
         .chain(body)
         .collect::<Vec<_>>()
         .join("\n")
@@ -45,9 +58,12 @@ mod tests {
     #[test]
     fn columns_align() {
         let rows = [
-            ["é".to_owned(), "1".to_owned()],
-            ["long".to_owned(), "22".to_owned()],
+            vec!["é".to_owned(), "1".to_owned()],
+            vec!["lo\ng".to_owned(), "22".to_owned()],
         ];
-        assert_eq!(table(["A", "B"], &rows), "A     B\né     1\nlong  22");
+        assert_eq!(
+            table(&["A", "B"], &rows),
+            "A     B\né     1\nlo\u{fffd}g  22"
+        );
     }
 }

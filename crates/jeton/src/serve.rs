@@ -1,6 +1,7 @@
 //! The server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use http_api::{ApiState, Server};
@@ -14,6 +15,9 @@ use crate::cli::ConfigArgs;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::logging;
+
+/// How long the database may take to close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `jeton serve`: starts from configuration and names everything that is missing at once.
 pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
@@ -35,7 +39,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         }
     };
     logging::start(&config.log)?;
-    let database = connect(&database_url).await?;
+    let database = open(&database_url).await?;
     database.check_schema().await?;
     let server = bind(&config).await?;
     let services = Services::start(ServiceSettings {
@@ -50,8 +54,13 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     serve(server, &config, Arc::new(services)).await
 }
 
-/// Opens the database.
-pub(crate) async fn connect(url: &SecretString) -> Result<Database, Failure> {
+/// Opens a database that exists.
+pub(crate) async fn open(url: &SecretString) -> Result<Database, Failure> {
+    Ok(Database::open(url.expose_secret()).await?)
+}
+
+/// Opens a database, and makes its file where there is none.
+pub(crate) async fn open_or_create(url: &SecretString) -> Result<Database, Failure> {
     Ok(Database::connect(url.expose_secret()).await?)
 }
 
@@ -71,28 +80,49 @@ pub(crate) async fn serve(
 ) -> Result<(), Failure> {
     let address = server.local_addr().map_err(Failure::server)?;
     let database = services.database.clone();
-    let state = ApiState::new(services, config.request_timeout());
+    let state = ApiState::new(services, config.api_settings());
     let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(state.clone(), stop.clone())?);
+    tokio::spawn(stop_on_signal(
+        state.clone(),
+        stop.clone(),
+        config.drain_delay(),
+    )?);
     tracing::info!(%address, "listening");
     server.run(http_api::service(&state), stop).await;
-    database.close().await;
+    // What was answered is committed; a database that does not let go must not keep the process.
+    if tokio::time::timeout(CLOSE_TIMEOUT, database.close())
+        .await
+        .is_err()
+    {
+        tracing::warn!("database connections were still in use at the end");
+    }
     tracing::info!("stopped");
     Ok(())
 }
 
+/// The first signal drains, a second one ends the process at once.
 fn stop_on_signal(
     state: ApiState,
     stop: CancellationToken,
+    drain_delay: Duration,
 ) -> Result<impl Future<Output = ()> + Send, Failure> {
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::server)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::server)?;
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        // Load balancers see it at `/readyz` while new connections are still taken.
         state.start_draining();
-        stop.cancel();
+        tokio::select! {
+            () = tokio::time::sleep(drain_delay) => stop.cancel(),
+            () = next() => std::process::exit(130),
+        }
+        next().await;
+        std::process::exit(130);
     })
 }

@@ -35,6 +35,11 @@ impl HashCost {
         iterations: 2,
     };
 
+    /// Is it a cost that argon2 knows?
+    pub fn is_usable(self) -> bool {
+        self.params().is_ok()
+    }
+
     fn params(self) -> Result<Params, HashError> {
         Params::new(self.memory_kib, self.iterations, 1, None).map_err(|_| HashError::Cost)
     }

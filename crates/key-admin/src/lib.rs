@@ -3,8 +3,11 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`organizations`] | [`Organization`], the unit of isolation |
-//! | [`users`] | people with a console login |
+//! | [`users`], [`service_accounts`] | people with a console login; programs |
+//! | [`principals`] | what both have in common: state, keys, removal |
 //! | [`api_keys`] | the key format, creation, authentication: [`PresentedKey`] → [`ApiKeyContext`] |
+//! | [`permissions`] | what a caller may do, in the words of the API |
+//! | [`audit`] | what was done, by whom, to what |
 //! | [`hashing`] | argon2id with the server's pepper, in a bounded pool |
 //! | [`rate_limit`] | token buckets in bounded memory |
 //! | [`secrets`], [`random`] | the master secret and what is derived from it; the operating system's generator |
@@ -12,21 +15,30 @@
 //! [`KeyAdmin`] is the service. It answers *who* asks. What may be granted is for the `policy` crate to decide.
 
 pub mod api_keys;
+pub mod audit;
 pub mod hashing;
 pub mod organizations;
+pub mod permissions;
+pub mod principals;
 pub mod random;
 pub mod rate_limit;
 pub mod secrets;
 mod service;
+pub mod service_accounts;
 #[cfg(test)]
 mod testing;
 pub mod users;
 
 pub use api_keys::{
-    ApiKey, ApiKeyContext, ApiKeyId, AuthenticateError, CreateKeyError, CreatedKey, KeyCeiling,
-    KeyState, MissingPermission, NewApiKey, Permission, Permitted, PresentedKey, Requires,
-    TokensIssue,
+    ApiKey, ApiKeyContext, ApiKeyId, ApiKeyPatch, AuthenticateError, ChangeKeyError,
+    CreateKeyError, CreatedKey, Edit, KeyCeiling, KeyFilter, KeyState, ListedKey, NewApiKey,
+    PresentedKey,
 };
+pub use audit::{Act, Actor};
 pub use organizations::{Organization, Slug};
+pub use permissions::Permission;
+pub use principals::{Deletion, PrincipalPage, PrincipalState};
 pub use secrets::MasterSecret;
 pub use service::{KeyAdmin, KeyAdminSettings};
+pub use service_accounts::{ServiceAccount, ServiceAccountChange, ServiceAccountError};
+pub use users::{NewUser, User, UserChange, UserError, UserRole};

@@ -33,6 +33,8 @@ impl RateLimit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the rate limit is reached")]
 pub struct Limited {
+    /// The limit.
+    pub limit: RateLimit,
     /// When a try can succeed again.
     pub retry_after: Duration,
 }
@@ -74,6 +76,7 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
             .get_or_insert_with(key, || Ok::<_, Limited>(Arc::default()))
         else {
             return Err(Limited {
+                limit,
                 retry_after: Duration::from_secs(1),
             });
         };
@@ -84,6 +87,7 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
         match taken {
             Ok(_) => Ok(()),
             Err(at) => Err(Limited {
+                limit,
                 retry_after: Duration::from_nanos(at - now - limit.tolerance()),
             }),
         }

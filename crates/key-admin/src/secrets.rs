@@ -46,14 +46,19 @@ impl MasterSecret {
     }
 
     /// A 256-bit key for one purpose. The label names the purpose and its version, e.g. `jeton/seal/v1`.
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "HKDF gives up to 255 times the hash's length (RFC 5869); this asks for once"
+    )]
     pub fn derive(&self, label: &'static str) -> SecretBox<[u8; 32]> {
         SecretBox::init_with_mut(|key: &mut [u8; 32]| {
             let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"jeton");
             let extracted = salt.extract(self.0.expose_secret());
-            // Expanding to the hash's own length cannot fail (RFC 5869: up to 255 times that).
-            if let Ok(expanded) = extracted.expand(&[label.as_bytes()], hkdf::HKDF_SHA256) {
-                let _ = expanded.fill(key);
-            }
+            extracted
+                .expand(&[label.as_bytes()], hkdf::HKDF_SHA256)
+                .and_then(|expanded| expanded.fill(key))
+                .expect("an output of the hash's own length");
         })
     }
 }

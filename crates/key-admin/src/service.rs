@@ -2,18 +2,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use storage::{
-    ChangeFeed, Clock, Database, OrganizationId, StorageError, Timestamp, record_change,
-};
+use storage::{ChangeFeed, Clock, Database};
 
-use crate::api_keys::{self, Authenticator, RehashSettings};
+use crate::api_keys::{Authenticator, RehashSettings};
 use crate::hashing::{HashCost, Hasher};
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
-use crate::{
-    ApiKey, ApiKeyContext, ApiKeyId, AuthenticateError, CreateKeyError, CreatedKey, MasterSecret,
-    NewApiKey, PresentedKey,
-};
+use crate::{ApiKeyContext, AuthenticateError, MasterSecret, PresentedKey};
 
 /// What an operator may set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,12 +38,12 @@ impl Default for KeyAdminSettings {
 /// The service of this crate.
 #[derive(Debug)]
 pub struct KeyAdmin {
-    database: Database,
-    feed: Arc<ChangeFeed>,
-    clock: Arc<dyn Clock>,
-    hasher: Hasher,
-    settings: KeyAdminSettings,
-    authenticator: Authenticator,
+    pub(crate) database: Database,
+    pub(crate) feed: Arc<ChangeFeed>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) hasher: Hasher,
+    pub(crate) settings: KeyAdminSettings,
+    pub(crate) authenticator: Authenticator,
 }
 
 impl KeyAdmin {
@@ -94,52 +89,5 @@ impl KeyAdmin {
         client: IpAddr,
     ) -> Result<ApiKeyContext, AuthenticateError> {
         self.authenticator.authenticate(presented, client).await
-    }
-
-    /// Makes a key.
-    pub async fn create_key(&self, new: NewApiKey) -> Result<CreatedKey, CreateKeyError> {
-        let hashing = (&self.hasher, self.settings.api_key_hash);
-        let limit = self.settings.max_live_keys_per_owner;
-        let created = api_keys::create(&self.database, &*self.clock, hashing, limit, new).await?;
-        self.feed.catch_up().await;
-        Ok(created)
-    }
-
-    /// The organization's keys, newest first.
-    pub async fn list_keys(
-        &self,
-        organization: OrganizationId,
-    ) -> Result<Vec<ApiKey>, StorageError> {
-        let mut read = self.database.read().await?;
-        api_keys::list(read.conn(), organization).await
-    }
-
-    /// Switches a key off. `false`: there is no such key that was on.
-    pub async fn disable_key(
-        &self,
-        organization: OrganizationId,
-        id: ApiKeyId,
-    ) -> Result<bool, StorageError> {
-        let now: Timestamp = self.clock.now();
-        let mut tx = self.database.write().await?;
-        let changed = api_keys::disable(tx.conn(), organization, id, now).await?;
-        record_change(&mut tx, organization).await?;
-        tx.commit().await?;
-        self.feed.catch_up().await;
-        Ok(changed)
-    }
-
-    /// Removes a key. `false`: there is no such key.
-    pub async fn delete_key(
-        &self,
-        organization: OrganizationId,
-        id: ApiKeyId,
-    ) -> Result<bool, StorageError> {
-        let mut tx = self.database.write().await?;
-        let deleted = api_keys::delete(tx.conn(), organization, id).await?;
-        record_change(&mut tx, organization).await?;
-        tx.commit().await?;
-        self.feed.catch_up().await;
-        Ok(deleted)
     }
 }

@@ -11,8 +11,8 @@ use storage::{
 };
 
 use crate::{
-    ApiKeyContext, AuthenticateError, CreatedKey, KeyAdmin, KeyAdminSettings, KeyCeiling,
-    MasterSecret, NewApiKey, Organization, Permission, PresentedKey, Slug,
+    Act, ApiKeyContext, AuthenticateError, CreatedKey, KeyAdmin, KeyAdminSettings, KeyCeiling,
+    KeyFilter, ListedKey, MasterSecret, NewApiKey, Organization, Permission, PresentedKey, Slug,
 };
 
 pub(crate) const MASTER: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -87,19 +87,27 @@ impl App {
     }
 
     pub(crate) async fn creates(&self, new: NewApiKey) -> CreatedKey {
-        self.node.keys.create_key(new).await.unwrap()
+        self.node.keys.create_key(act(), None, new).await.unwrap()
     }
 
-    pub(crate) async fn disables(&self, key: &CreatedKey) -> bool {
+    pub(crate) async fn disables(&self, key: &CreatedKey) {
         let keys = &self.node.keys;
-        keys.disable_key(self.organization, key.key.id)
+        keys.disable_key(act(), self.organization, key.key.id)
             .await
-            .unwrap()
+            .unwrap();
     }
 
-    pub(crate) async fn deletes(&self, key: &CreatedKey) -> bool {
+    pub(crate) async fn deletes(&self, key: &CreatedKey) {
         let keys = &self.node.keys;
-        keys.delete_key(self.organization, key.key.id)
+        keys.delete_key(act(), self.organization, key.key.id)
+            .await
+            .unwrap();
+    }
+
+    /// All keys of the organization, newest first, as far as one page goes.
+    pub(crate) async fn lists(&self) -> Vec<ListedKey> {
+        let keys = &self.node.keys;
+        keys.list_keys(self.organization, &KeyFilter::default(), None, 100)
             .await
             .unwrap()
     }
@@ -155,6 +163,12 @@ impl Node {
 
 /// Where requests come from when a test does not care.
 pub(crate) const CLIENT: &str = "192.0.2.1";
+
+/// Who acts when a test does not care.
+pub(crate) fn act() -> &'static Act {
+    static ACT: std::sync::LazyLock<Act> = std::sync::LazyLock::new(Act::on_command_line);
+    &ACT
+}
 
 pub(crate) fn address(text: &str) -> IpAddr {
     text.parse().unwrap()

@@ -12,8 +12,11 @@ use std::{collections::BTreeSet, fmt};
 
 use casbin::{CoreApi, DefaultModel, Enforcer, MgmtApi, NullAdapter, RbacApi};
 
+use key_admin::{Permission, users::UserRole};
+
 use crate::{
     name::{AudienceName, Identifier, RoleName},
+    operations::Operation,
     roles::{MAX_INHERITANCE_DEPTH, RolePermission},
 };
 
@@ -61,6 +64,12 @@ pub(crate) enum Entity<'a> {
     Audience(&'a AudienceName),
     /// Every audience; no audience can have this name.
     AnyAudience,
+    /// A permission of the API.
+    Permission(Permission),
+    /// An operation of the API.
+    Operation(Operation),
+    /// The role of a user of the console.
+    UserRole(UserRole),
 }
 
 /// What a rule allows.
@@ -70,6 +79,10 @@ pub(crate) enum Act<'a> {
     Grant,
     /// An action on a resource.
     Perform(&'a Identifier),
+    /// Doing an operation of the API.
+    Call,
+    /// Having a permission.
+    Hold,
 }
 
 impl fmt::Display for Entity<'_> {
@@ -81,6 +94,9 @@ impl fmt::Display for Entity<'_> {
             Self::Resource(kind) => write!(formatter, "{RESOURCE}{kind}"),
             Self::Audience(name) => write!(formatter, "audience:{name}"),
             Self::AnyAudience => formatter.write_str("audience:*"),
+            Self::Permission(permission) => write!(formatter, "permission:{permission}"),
+            Self::Operation(operation) => write!(formatter, "operation:{}", operation.id()),
+            Self::UserRole(role) => write!(formatter, "user-role:{role}"),
         }
     }
 }
@@ -90,6 +106,8 @@ impl fmt::Display for Act<'_> {
         match self {
             Self::Grant => formatter.write_str("grant"),
             Self::Perform(action) => write!(formatter, "{PERFORM}{action}"),
+            Self::Call => formatter.write_str("call"),
+            Self::Hold => formatter.write_str("hold"),
         }
     }
 }

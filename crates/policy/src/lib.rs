@@ -17,9 +17,11 @@
 //! | `name` | the names of roles, attributes, audiences and resources, parsed once |
 //! | `roles` | roles and the shape of their inheritance |
 //! | `attributes` | declarations, and the typed values that pass them |
+//! | `text` | what texts from requests may consist of |
 //! | `fault` | what can be wrong with a policy |
 //! | `snapshot`, `ceiling` | a policy, and a key under it, compiled |
 //! | `decision` | requests, the checks, grants and reasons |
+//! | [`operations`] | which caller may do which operation of the API |
 //! | `service`, `store` | decisions with the policy that is current; where it is kept |
 //! | `casbin_engine` | the one place that names casbin |
 //!
@@ -32,6 +34,7 @@ mod ceiling;
 mod decision;
 mod fault;
 mod name;
+pub mod operations;
 mod roles;
 mod service;
 mod snapshot;
@@ -39,6 +42,7 @@ mod starter;
 mod store;
 #[cfg(test)]
 mod testing;
+mod text;
 
 pub use attributes::{
     AttributeDeclaration, AttributeValue, DEFAULT_MAX_LENGTH, DeclarationFault, MAX_ALLOWED_VALUES,
@@ -53,6 +57,7 @@ pub use decision::{
 };
 pub use fault::{CompileError, PolicyFault};
 pub use name::{AttributeName, AudienceName, Identifier, MAX_NAME_LENGTH, NameError, RoleName};
+pub use operations::{Authorizer, NotPermitted, Operation, Permitted};
 pub use roles::{MAX_INHERITANCE_DEPTH, Role, RolePermission};
 pub use service::{PolicyDocument, PolicyError, PolicyService, replace};
 pub use snapshot::PolicySnapshot;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use key_admin::{ApiKeyContext, ApiKeyId, KeyCeiling};
+use key_admin::{ApiKeyContext, ApiKeyId, KeyCeiling, Organization};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use storage::{
@@ -121,7 +121,10 @@ impl PolicyService {
         let mut tx = self.database.write().await?;
         // First, for its lock: two replacements side by side would leave a mixture of both documents.
         record_change(&mut tx, organization).await?;
-        if store::version(tx.conn(), organization).await?.is_none() {
+        if Organization::version(tx.conn(), organization)
+            .await?
+            .is_none()
+        {
             return Err(PolicyError::OrganizationGone);
         }
         write(&mut tx, organization, document).await?;
@@ -146,7 +149,7 @@ impl PolicyService {
         organization: OrganizationId,
     ) -> Result<Option<Versioned<PolicySnapshot>>, PolicyError> {
         let mut tx = self.database.snapshot().await?;
-        let Some(version) = store::version(tx.conn(), organization).await? else {
+        let Some(version) = Organization::version(tx.conn(), organization).await? else {
             return Ok(None);
         };
         let roles = store::roles(tx.conn(), organization).await?;

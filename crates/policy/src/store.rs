@@ -1,17 +1,9 @@
 //! The stored policy: one row per role and attribute.
 
 use sqlx::types::Json;
-use storage::{Conn, OrganizationId, StorageError, execute, fetch_all, fetch_optional};
+use storage::{Conn, OrganizationId, StorageError, execute, fetch_all};
 
 use crate::{AttributeDeclaration, Role};
-
-pub(crate) async fn version(
-    conn: Conn<'_>,
-    organization: OrganizationId,
-) -> Result<Option<i64>, StorageError> {
-    let sql = "select version from organizations where id = $1";
-    Ok(fetch_optional!(conn, (i64,), sql, organization)?.map(|(version,)| version))
-}
 
 pub(crate) async fn roles(
     conn: Conn<'_>,

@@ -117,14 +117,11 @@ impl ChangeFeed {
         if self.is_fresh() {
             return Ok(());
         }
-        match tokio::time::timeout(self.bound, self.refresh()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "changes cannot be confirmed");
-                Err(StorageError::Stale)
-            }
-            Err(_) => Err(StorageError::Stale),
+        if let Err(error) = self.refresh_unless(Self::is_fresh).await {
+            tracing::warn!(%error, "changes cannot be confirmed");
+            return Err(StorageError::Stale);
         }
+        Ok(())
     }
 
     /// Asks the database now, after this node's own commit, so that the node acts on it at once. A failure is no
@@ -137,22 +134,36 @@ impl ChangeFeed {
 
     /// Asks the database now.
     pub async fn refresh(&self) -> Result<(), StorageError> {
-        let mut seen = self.seen.lock().await;
-        let asked = self.elapsed_millis();
-        let changed = {
-            let mut read = self.database.read().await?;
-            changed_since(read.conn(), *seen).await?
+        self.refresh_unless(|_| false).await
+    }
+
+    /// Asks the database, unless somebody else's answer has come while this caller waited for its turn. A database
+    /// that does not answer must not keep everybody waiting: the connection is given up after the bound.
+    async fn refresh_unless(&self, answered: impl Fn(&Self) -> bool) -> Result<(), StorageError> {
+        let asking = async {
+            let mut seen = self.seen.lock().await;
+            if answered(self) {
+                return Ok(());
+            }
+            let asked = self.elapsed_millis();
+            let changed = {
+                let mut read = self.database.read().await?;
+                changed_since(read.conn(), *seen).await?
+            };
+            if let Some((_, newest)) = changed.last() {
+                *seen = *newest;
+                let mut versions = self
+                    .versions
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
+                versions.extend(changed);
+            }
+            self.confirmed.fetch_max(asked, Ordering::Release);
+            Ok(())
         };
-        if let Some((_, newest)) = changed.last() {
-            *seen = *newest;
-            let mut versions = self
-                .versions
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            versions.extend(changed);
-        }
-        self.confirmed.fetch_max(asked, Ordering::Release);
-        Ok(())
+        tokio::time::timeout(self.bound, asking)
+            .await
+            .map_err(|_| StorageError::Stale)?
     }
 
     fn is_fresh(&self) -> bool {

@@ -41,6 +41,21 @@ enum Pools {
 }
 
 impl Database {
+    /// Opens `sqlite:PATH` or `postgres://…`, which must exist: a typing mistake makes no new database.
+    pub async fn open(url: &str) -> Result<Self, StorageError> {
+        if url.starts_with("sqlite:") {
+            let path = sqlite_options(url)?.get_filename().to_owned();
+            if !path.is_file() {
+                let fault = format!(
+                    "there is no file {}: `jeton migrate` makes it",
+                    path.display()
+                );
+                return Err(StorageError::Url(fault));
+            }
+        }
+        Self::connect(url).await
+    }
+
     /// Opens `sqlite:PATH` or `postgres://…`. A SQLite file that does not exist is made, readable by its owner only.
     pub async fn connect(url: &str) -> Result<Self, StorageError> {
         let scheme = url.split(':').next().unwrap_or_default();
@@ -57,8 +72,7 @@ impl Database {
     }
 
     async fn connect_sqlite(url: &str) -> Result<Pools, StorageError> {
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|error| StorageError::Url(error.to_string()))?
+        let options = sqlite_options(url)?
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
@@ -85,6 +99,7 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(16)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(|connection, _| Box::pin(limit_waiting(connection)))
             .connect_with(options)
             .await?;
         Ok(Pools::Postgres(pool))
@@ -153,6 +168,31 @@ impl Database {
             Pools::Postgres(pool) => postgres.run(pool).await,
         }
     }
+}
+
+fn sqlite_options(url: &str) -> Result<SqliteConnectOptions, StorageError> {
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|error| StorageError::Url(error.to_string()))?;
+    // In memory, each connection would have a database of its own, and nothing would be durable.
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(StorageError::Url(
+            "a database in memory keeps nothing".into(),
+        ));
+    }
+    Ok(options)
+}
+
+/// A statement that waits longer than any client does must not hold its connection, and a transaction that its client
+/// has forgotten must not hold its locks.
+async fn limit_waiting(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(
+        "set statement_timeout = '30s';
+         set lock_timeout = '10s';
+         set idle_in_transaction_session_timeout = '60s'",
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// SQLite would make the file with the process's umask, often world-readable.

@@ -3,9 +3,10 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 use crate::Clock;
 
@@ -14,11 +15,15 @@ use crate::Clock;
 #[error("not an identifier of this kind")]
 pub struct InvalidId;
 
+/// Orders identifiers that this process makes within one millisecond.
+static SEQUENCE: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+
 fn new_uuid(clock: &dyn Clock) -> Uuid {
     let micros = clock.now().unix_micros().max(0).unsigned_abs();
     let seconds = micros / 1_000_000;
     let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
-    Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos))
+    let sequence = SEQUENCE.lock().unwrap_or_else(PoisonError::into_inner);
+    Uuid::new_v7(uuid::Timestamp::from_unix(&*sequence, seconds, nanos))
 }
 
 macro_rules! id {
@@ -124,6 +129,11 @@ id!(
 );
 
 id!(
+    /// One event of the audit trail: `evt_` and 32 hex digits. Later events have greater ids.
+    AuditEventId,
+    "evt_"
+);
+id!(
     /// One HTTP request, in logs and answers: `req_` and 32 hex digits.
     RequestId,
     "req_"
@@ -147,6 +157,13 @@ mod tests {
         ] {
             assert_eq!(other.parse::<OrganizationId>(), Err(InvalidId), "{other}");
         }
+    }
+
+    #[test]
+    fn later_identifiers_are_greater_even_within_a_millisecond() {
+        let clock = ManualClock::at(Timestamp::from_unix_seconds(1_800_000_000));
+        let ids: Vec<_> = (0..1000).map(|_| OrganizationId::new(&clock)).collect();
+        assert!(ids.is_sorted());
     }
 
     #[test]

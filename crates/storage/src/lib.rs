@@ -14,7 +14,7 @@
 //! SQLite is the embedded default: WAL, `synchronous = FULL` (an acknowledged row survives a power cut), foreign
 //! keys on, one writer. PostgreSQL is for more than one node. Queries are written once with `$1` placeholders:
 //!
-//! ```ignore
+//! ```text
 //! pub(crate) async fn rename(conn: Conn<'_>, id: OrganizationId, name: &str) -> Result<bool, StorageError> {
 //!     let changed = execute!(conn, "update organizations set name = $2 where id = $1", id, name)?;
 //!     Ok(changed == 1)
@@ -44,7 +44,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::Conn;
 pub use database::{Database, Engine, ReadConn, Transaction};
 pub use error::StorageError;
-pub use ids::{AudienceId, OrganizationId, PrincipalId, RequestId, SessionId};
+pub use ids::{AudienceId, AuditEventId, OrganizationId, PrincipalId, RequestId, SessionId};
 pub use timestamp::Timestamp;
 pub use versioned_cache::{Versioned, VersionedCache};
 

@@ -15,6 +15,20 @@ use crate::signing_keys::OpenedKey;
 /// `nbf` lies this many seconds before `iat`, for verifiers whose clock is slow.
 const NOT_BEFORE_SECONDS: i64 = 10;
 
+/// The longest token, in bytes. It has to fit into a header, and web servers take 8 KiB of one.
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
+/// An ES256 header with its 43-character `kid`, a 64-byte signature, and the two dots.
+const HEADER_AND_SIGNATURE_BYTES: usize = 122 + 86 + 2;
+
+/// The token would be longer than [`MAX_TOKEN_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the token would have {bytes} bytes, more than the {MAX_TOKEN_BYTES} allowed")]
+pub struct TokenTooLarge {
+    /// How long it would be.
+    pub bytes: usize,
+}
+
 /// Claims, built from a grant. The order of the members is the order in the token.
 #[derive(Clone, Debug, Serialize)]
 pub struct Claims {
@@ -49,9 +63,9 @@ impl Claims {
         caller: &ApiKeyContext,
         issuer: String,
         (id, now): (SessionId, Timestamp),
-    ) -> Self {
+    ) -> Result<Self, TokenTooLarge> {
         let issued_at = now.unix_seconds();
-        Self {
+        let claims = Self {
             iss: issuer,
             aud: audience.aud.clone(),
             client_id: caller.key_id(),
@@ -67,6 +81,23 @@ impl Claims {
             roles: grant.roles().to_vec(),
             attributes: grant.attributes().clone(),
             resources: grant.resources().to_vec(),
+        };
+        claims.check_size()?;
+        Ok(claims)
+    }
+
+    /// Before signing, so that a dry run says the same as the issuance.
+    fn check_size(&self) -> Result<(), TokenTooLarge> {
+        let payload = serde_json::to_vec(self).map_or(usize::MAX, |json| json.len());
+        // base64url makes four characters of three bytes.
+        let bytes = payload
+            .div_ceil(3)
+            .saturating_mul(4)
+            .saturating_add(HEADER_AND_SIGNATURE_BYTES);
+        if bytes > MAX_TOKEN_BYTES {
+            Err(TokenTooLarge { bytes })
+        } else {
+            Ok(())
         }
     }
 

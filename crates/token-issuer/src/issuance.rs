@@ -3,14 +3,17 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use key_admin::{ApiKeyContext, Permitted, Slug, TokensIssue};
-use policy::{Decision, Denial, Grant, GrantRequest, PolicyError, PolicyService};
+use key_admin::{ApiKeyContext, Slug};
+use policy::operations::markers::IssueSessionToken;
+use policy::{Decision, Denial, Grant, GrantRequest, Permitted, PolicyError, PolicyService};
 use secrecy::SecretString;
 use storage::{Clock, SessionId, Versioned};
 
-use crate::claims::{Claims, SignedToken};
+use crate::audiences::Audience;
+use crate::claims::{Claims, SignedToken, TokenTooLarge};
 use crate::metadata::PublicUrl;
-use crate::rings::{OrganizationIssuer, Rings, StartError};
+use crate::refusals::RefusalLog;
+use crate::rings::{OrganizationIssuer, Ring, Rings, StartError};
 use crate::sessions::{RecordError, Recorded, Recorder};
 
 /// What a backend asks for, together with where it asks from.
@@ -70,9 +73,15 @@ pub enum IssueError {
     /// The caller's organization is gone.
     #[error("the organization does not exist any more")]
     OrganizationGone,
+    /// The policy granted an audience that does not exist.
+    #[error("the policy granted an audience that does not exist")]
+    NoAudience,
+    /// The token would be longer than verifiers and web servers take.
+    #[error(transparent)]
+    TooLarge(#[from] TokenTooLarge),
     /// The signature could not be made.
     #[error("the token could not be signed")]
-    Signing(#[source] jsonwebtoken::errors::Error),
+    Signing(#[from] jsonwebtoken::errors::Error),
     /// The session row could not be committed.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -83,6 +92,7 @@ pub enum IssueError {
 pub struct TokenIssuer {
     pub(crate) rings: Rings,
     recorder: Recorder,
+    refusals: RefusalLog,
     policy: Arc<PolicyService>,
     clock: Arc<dyn Clock>,
     public_url: PublicUrl,
@@ -91,7 +101,7 @@ pub struct TokenIssuer {
 impl TokenIssuer {
     pub(crate) fn new(
         rings: Rings,
-        recorder: Recorder,
+        (recorder, refusals): (Recorder, RefusalLog),
         policy: Arc<PolicyService>,
         clock: Arc<dyn Clock>,
         public_url: PublicUrl,
@@ -99,6 +109,7 @@ impl TokenIssuer {
         Self {
             rings,
             recorder,
+            refusals,
             policy,
             clock,
             public_url,
@@ -108,17 +119,18 @@ impl TokenIssuer {
     /// Issues one token: decide, sign, record, and only then answer.
     pub async fn issue(
         &self,
-        caller: &Permitted<TokensIssue>,
+        caller: &Permitted<IssueSessionToken>,
         request: IssueRequest,
     ) -> Result<IssuedToken, IssueError> {
         let issuer = self.issuer_of(caller).await?;
-        let (audience, grant) = self.decide(caller, &issuer.value, request.grant).await?;
-        let claims = self.claims(caller, &issuer.value, &audience, grant)?;
-        let ring = issuer
-            .value
-            .ring(&audience)
-            .ok_or(IssueError::OrganizationGone)?;
-        let token = claims.sign(&ring.active).map_err(IssueError::Signing)?;
+        let decided = self.decide(caller, &issuer.value, request.grant).await;
+        if let Err(IssueError::Refused(denial)) = &decided {
+            self.refusals.record(caller, &request.origin, denial).await;
+        }
+        let (ring, grant) = decided?;
+        let token = self
+            .claims(caller, &ring.audience, grant)?
+            .sign(&ring.active)?;
         let recorded = self.recorder.record(&token, &request.origin).await?;
         Ok(IssuedToken::new(token, recorded))
     }
@@ -126,12 +138,12 @@ impl TokenIssuer {
     /// Decides and shows the claims that a token would have; signs and records nothing.
     pub async fn preview(
         &self,
-        caller: &Permitted<TokensIssue>,
+        caller: &Permitted<IssueSessionToken>,
         request: GrantRequest,
     ) -> Result<Claims, IssueError> {
         let issuer = self.issuer_of(caller).await?;
-        let (audience, grant) = self.decide(caller, &issuer.value, request).await?;
-        self.claims(caller, &issuer.value, &audience, grant)
+        let (ring, grant) = self.decide(caller, &issuer.value, request).await?;
+        self.claims(caller, &ring.audience, grant)
     }
 
     /// The keys and audiences of an organization; `None` when there is none of this name.
@@ -157,30 +169,29 @@ impl TokenIssuer {
             .ok_or(IssueError::OrganizationGone)
     }
 
-    async fn decide(
+    async fn decide<'i>(
         &self,
         caller: &ApiKeyContext,
-        issuer: &OrganizationIssuer,
+        issuer: &'i OrganizationIssuer,
         request: GrantRequest,
-    ) -> Result<(String, Grant), IssueError> {
-        let audience = request.audience.clone();
-        let limits = issuer.ring(&audience).map(|ring| &ring.audience.limits);
-        match self.policy.decide(caller, limits, request).await? {
-            Decision::Granted(grant) => Ok((audience, grant)),
-            Decision::Refused(denial) => Err(IssueError::Refused(denial)),
+    ) -> Result<(&'i Ring, Grant), IssueError> {
+        let ring = issuer.ring(&request.audience);
+        let limits = ring.map(|ring| &ring.audience.limits);
+        match (self.policy.decide(caller, limits, request).await?, ring) {
+            (Decision::Granted(grant), Some(ring)) => Ok((ring, grant)),
+            (Decision::Refused(denial), _) => Err(IssueError::Refused(denial)),
+            (Decision::Granted(_), None) => Err(IssueError::NoAudience),
         }
     }
 
     fn claims(
         &self,
         caller: &ApiKeyContext,
-        issuer: &OrganizationIssuer,
-        audience: &str,
+        audience: &Audience,
         grant: Grant,
     ) -> Result<Claims, IssueError> {
-        let ring = issuer.ring(audience).ok_or(IssueError::OrganizationGone)?;
         let stamp = (SessionId::new(&*self.clock), self.clock.now());
         let issuer = self.public_url.issuer(caller.organization_slug());
-        Ok(Claims::new(grant, &ring.audience, caller, issuer, stamp))
+        Ok(Claims::new(grant, audience, caller, issuer, stamp)?)
     }
 }

@@ -24,6 +24,7 @@ pub mod audiences;
 pub mod claims;
 pub mod issuance;
 pub mod metadata;
+mod refusals;
 pub mod rings;
 pub mod sealing;
 pub mod services;

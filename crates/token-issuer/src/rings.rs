@@ -8,10 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use key_admin::{Organization, Slug};
 use serde_json::json;
-use storage::{
-    ChangeFeed, Database, OrganizationId, StorageError, Timestamp, Versioned, VersionedCache,
-    fetch_optional,
-};
+use storage::{ChangeFeed, Database, StorageError, Timestamp, Versioned, VersionedCache};
 
 use crate::audiences::{self, Audience};
 use crate::sealing::{CannotOpen, Sealer};
@@ -168,9 +165,7 @@ impl Rings {
 
     async fn load(&self, slug: &Slug) -> Result<Option<Versioned<OrganizationIssuer>>, StartError> {
         let mut tx = self.database.snapshot().await?;
-        let sql = "select id, version from organizations where slug = $1";
-        let Some((organization, version)) =
-            fetch_optional!(tx.conn(), (OrganizationId, i64), sql, slug.as_str())?
+        let Some((organization, version)) = Organization::version_by_slug(tx.conn(), slug).await?
         else {
             return Ok(None);
         };

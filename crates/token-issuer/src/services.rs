@@ -8,16 +8,20 @@ use key_admin::organizations::CreateOrganizationError;
 use key_admin::random::NoRandomness;
 use key_admin::users::{CreateUserError, Email, HashedPassword, UserRole, create_user};
 use key_admin::{
-    CreateKeyError, CreatedKey, KeyAdmin, KeyAdminSettings, MasterSecret, NewApiKey, Organization,
-    Slug,
+    Act, ApiKey, ApiKeyContext, ApiKeyId, ApiKeyPatch, ChangeKeyError, CreateKeyError, CreatedKey,
+    Edit, KeyAdmin, KeyAdminSettings, KeyCeiling, MasterSecret, NewApiKey, Organization, Slug,
 };
-use policy::{AudienceName, PolicyError, PolicyService, starter_policy};
+use policy::{AudienceName, Authorizer, EngineError, PolicyError, PolicyService, starter_policy};
 use secrecy::SecretString;
-use storage::{AudienceId, ChangeFeed, Clock, Database, PrincipalId, StorageError, record_change};
+use storage::{
+    AudienceId, ChangeFeed, Clock, Database, OrganizationId, PrincipalId, StorageError,
+    record_change,
+};
 
 use crate::audiences::{self, Audience, DEFAULT_AUDIENCE, DEFAULT_LIMITS};
 use crate::issuance::TokenIssuer;
 use crate::metadata::PublicUrl;
+use crate::refusals::RefusalLog;
 use crate::rings::{Rings, StartError};
 use crate::sealing::Sealer;
 use crate::sessions::Recorder;
@@ -51,6 +55,8 @@ pub struct Services {
     pub clock: Arc<dyn Clock>,
     /// Who may ask.
     pub keys: KeyAdmin,
+    /// Which caller may do what.
+    pub authorizer: Authorizer,
     /// What may be granted.
     pub policy: Arc<PolicyService>,
     /// What is issued.
@@ -106,6 +112,20 @@ pub enum CreateApiKeyError {
     Key(#[from] CreateKeyError),
 }
 
+/// Why an API key was not edited.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateApiKeyError {
+    /// The ceiling names what is not declared.
+    #[error("the key's limits are not usable: {0}")]
+    Ceiling(String),
+    /// The policy could not be read.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The key itself.
+    #[error(transparent)]
+    Key(#[from] ChangeKeyError),
+}
+
 /// Why the services do not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServicesError {
@@ -115,6 +135,9 @@ pub enum ServicesError {
     /// The operating system gave no randomness.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+    /// casbin did not take the permission table.
+    #[error(transparent)]
+    Authorizer(#[from] EngineError),
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -144,24 +167,73 @@ impl Services {
         let rings = Rings::new(database.clone(), feed.clone(), sealer);
         rings.check_all().await?;
         let recorder = Recorder::start(database.clone());
-        let issuer = TokenIssuer::new(rings, recorder, policy.clone(), clock.clone(), public_url);
+        let refusals = RefusalLog::new(database.clone(), clock.clone());
+        let records = (recorder, refusals);
+        let issuer = TokenIssuer::new(rings, records, policy.clone(), clock.clone(), public_url);
+        let authorizer = Authorizer::new().await?;
         Ok(Self {
             database,
             feed,
             clock,
             keys,
+            authorizer,
             policy,
             issuer,
         })
     }
 
     /// Makes an API key, after checking that its ceiling names only what the organization's policy declares.
-    pub async fn create_api_key(&self, new: NewApiKey) -> Result<CreatedKey, CreateApiKeyError> {
-        self.policy
-            .check_ceiling(new.organization, &new.ceiling)
+    pub async fn create_api_key(
+        &self,
+        act: &Act,
+        by: Option<&ApiKeyContext>,
+        new: NewApiKey,
+    ) -> Result<CreatedKey, CreateApiKeyError> {
+        self.check_ceiling(new.organization, &new.ceiling)
             .await?
             .map_err(CreateApiKeyError::Ceiling)?;
-        Ok(self.keys.create_key(new).await?)
+        Ok(self.keys.create_key(act, by, new).await?)
+    }
+
+    /// Edits an API key, after the same check of a new ceiling.
+    pub async fn update_api_key(
+        &self,
+        act: &Act,
+        by: Option<&ApiKeyContext>,
+        organization: OrganizationId,
+        id: ApiKeyId,
+        patch: ApiKeyPatch,
+    ) -> Result<ApiKey, UpdateApiKeyError> {
+        if let Edit::Set(ceiling) = &patch.ceiling {
+            self.check_ceiling(organization, ceiling)
+                .await?
+                .map_err(UpdateApiKeyError::Ceiling)?;
+        }
+        let keys = &self.keys;
+        Ok(keys.update_key(act, by, organization, id, patch).await?)
+    }
+
+    /// Is everything that a ceiling names declared? The inner error says what is not.
+    async fn check_ceiling(
+        &self,
+        organization: OrganizationId,
+        ceiling: &KeyCeiling,
+    ) -> Result<Result<(), String>, PolicyError> {
+        let audiences = {
+            let mut read = self.database.read().await?;
+            audiences::store::list(read.conn(), organization).await?
+        };
+        let declared =
+            |name: &&String| audiences.iter().any(|it| it.name.as_str() == name.as_str());
+        if let Some(unknown) = ceiling
+            .audiences
+            .iter()
+            .flatten()
+            .find(|name| !declared(name))
+        {
+            return Ok(Err(format!("there is no audience `{unknown}`")));
+        }
+        self.policy.check_ceiling(organization, ceiling).await
     }
 
     /// Makes an organization with its first owner, its default audience and that audience's key ring, all or nothing.
@@ -170,7 +242,9 @@ impl Services {
         new: NewOrganization,
     ) -> Result<(Organization, PrincipalId), NewOrganizationError> {
         let hasher: &Hasher = self.keys.hasher();
-        let password = HashedPassword::new(hasher, new.owner_password).await?;
+        let password =
+            HashedPassword::for_login(hasher, new.owner_password, &new.owner_email, &new.slug)
+                .await?;
         let mut tx = self.database.write().await?;
         let organization = Organization::create(&mut tx, &*self.clock, new.slug, &new.name).await?;
         let login = (&new.owner_email, &password);

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use key_admin::users::Email;
-use key_admin::{ApiKey, KeyCeiling, MasterSecret, NewApiKey, Organization, Permission, Slug};
+use key_admin::users::{Email, NewUser, UserRole};
+use key_admin::{Act, ApiKey, KeyCeiling, MasterSecret, NewApiKey, Organization, Permission, Slug};
 use policy::PolicyDocument;
 use reqwest::RequestBuilder;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use storage::testing::ScratchDatabase;
-use storage::{Database, Engine, PrincipalId, SystemClock, Timestamp};
+use storage::{Database, Engine, OrganizationId, PrincipalId, SystemClock, Timestamp};
 use token_issuer::{NewOrganization, PublicUrl, ServiceSettings, Services};
 
 use super::{Answer, Jeton, run_to_end};
@@ -138,9 +138,19 @@ impl App {
 
     /// Makes a key that the server knows when this returns; the answer's second half is the whole key.
     pub(crate) async fn create_key(&self, new: NewKey) -> (ApiKey, String) {
+        self.create_key_for(self.organization.id, self.owner, new)
+            .await
+    }
+
+    async fn create_key_for(
+        &self,
+        organization: OrganizationId,
+        owner: PrincipalId,
+        new: NewKey,
+    ) -> (ApiKey, String) {
         let new = NewApiKey {
-            organization: self.organization.id,
-            owner: self.owner,
+            organization,
+            owner,
             created_by: None,
             name: "test".into(),
             expires_at: new.expires_at,
@@ -149,9 +159,57 @@ impl App {
             allowed_networks: new.networks,
             rate_limit: None,
         };
-        let created = self.services.keys.create_key(new).await.unwrap();
+        let act = Act::on_command_line();
+        let created = self
+            .services
+            .keys
+            .create_key(&act, None, new)
+            .await
+            .unwrap();
         self.server_sees_changes().await;
         (created.key, created.secret.expose_secret().to_owned())
+    }
+
+    /// A key with all permissions in an organization of its own.
+    pub(crate) async fn key_of_another_organization(&self) -> String {
+        let mut other = acme();
+        other.slug = Slug::parse("other").unwrap();
+        other.name = "Other".into();
+        other.owner_email = Email::parse("bob@other.example").unwrap();
+        let (organization, owner) = self.services.create_organization(other).await.unwrap();
+        self.create_key_for(organization.id, owner, NewKey::default())
+            .await
+            .1
+    }
+
+    /// A key that was given all permissions, owned by a user who is only a viewer.
+    pub(crate) async fn key_of_a_viewer(&self) -> String {
+        self.key_of_a_new_user("eve@acme.example", UserRole::Viewer)
+            .await
+    }
+
+    /// A key with all permissions, owned by an admin.
+    pub(crate) async fn key_of_an_admin(&self) -> String {
+        self.key_of_a_new_user("joe@acme.example", UserRole::Admin)
+            .await
+    }
+
+    async fn key_of_a_new_user(&self, email: &str, role: UserRole) -> String {
+        let user = NewUser {
+            email: Email::parse(email).unwrap(),
+            password: PASSWORD.into(),
+            role,
+            name: None,
+        };
+        let act = Act::on_command_line();
+        let keys = &self.services.keys;
+        let user = keys
+            .create_user(&act, None, self.organization.id, user)
+            .await
+            .unwrap();
+        self.create_key_for(self.organization.id, user.id, NewKey::default())
+            .await
+            .1
     }
 
     /// Returns when the server has read every change that is committed now.

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A `jeton` command without the environment of the test run.
 pub(crate) fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(jeton_binary());
     command.args(arguments).env_clear().stdin(Stdio::null());
     command
 }
@@ -28,7 +28,7 @@ pub(crate) fn run_to_end(arguments: &[&str], environment: &[(&str, &str)]) -> Ou
 }
 
 /// The binary next to the tests; one that is older than its sources would test something else.
-fn binary() -> &'static Path {
+pub(crate) fn jeton_binary() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
         let tests = std::env::current_exe().unwrap();
         let binary = tests.parent().unwrap().parent().unwrap().join("jeton");

@@ -21,8 +21,8 @@ const DEFAULTS: [(HeaderName, &str); 6] = [
     ),
 ];
 
-/// Two years, as browsers' preload lists ask for.
-const HSTS: &str = "max-age=63072000; includeSubDomains";
+/// Two years. Subdomains are not ours to decide about.
+const HSTS: &str = "max-age=63072000";
 
 pub(super) fn complete(response: &mut Response, state: &ApiState, request_id: &str) {
     let headers = response.headers_mut();

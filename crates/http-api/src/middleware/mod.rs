@@ -9,6 +9,7 @@ mod headers;
 mod tests;
 
 use std::any::Any;
+use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -19,7 +20,8 @@ use storage::RequestId;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
-use crate::caller::PeerAddress;
+use crate::caller::{ClientAddress, PeerAddress};
+use crate::client_address::client_address;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -37,7 +39,10 @@ pub async fn finish(State(state): State<ApiState>, mut request: Request, next: N
     request
         .extensions_mut()
         .insert(CurrentRequestId(id.clone()));
-    let client = request.extensions().get::<PeerAddress>().map(|peer| peer.0);
+    let client = client_of(&state, &request);
+    if let Some(client) = client {
+        request.extensions_mut().insert(ClientAddress(client));
+    }
     let method = request.method().clone();
     // The route's template, not the path: a path can hold anything, a secret pasted into the wrong place included.
     let route = request
@@ -48,12 +53,54 @@ pub async fn finish(State(state): State<ApiState>, mut request: Request, next: N
         "request", request_id = %id, %method, route, client = client.map(tracing::field::display),
         api_key = tracing::field::Empty,
     );
-    let response = next.run(request).instrument(span.clone()).await;
+    let mut log = LogLine {
+        span,
+        started,
+        answered: false,
+    };
+    let response = next.run(request).instrument(log.span.clone()).await;
     let mut response = as_problem(response, &id);
     headers::complete(&mut response, &state, &id);
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    span.in_scope(|| tracing::info!(status = response.status().as_u16(), micros, "answered"));
+    log.answered(response.status());
     response
+}
+
+fn client_of(state: &ApiState, request: &Request) -> Option<IpAddr> {
+    let PeerAddress(peer) = *request.extensions().get()?;
+    Some(client_address(
+        peer,
+        request.headers(),
+        &state.settings.trusted_proxies,
+    ))
+}
+
+/// The line that each request leaves in the log, also when its client goes away before the answer.
+struct LogLine {
+    span: tracing::Span,
+    started: Instant,
+    answered: bool,
+}
+
+impl LogLine {
+    fn answered(&mut self, status: StatusCode) {
+        self.answered = true;
+        let micros = self.micros();
+        self.span
+            .in_scope(|| tracing::info!(status = status.as_u16(), micros, "answered"));
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for LogLine {
+    fn drop(&mut self) {
+        if !self.answered {
+            let micros = self.micros();
+            self.span.in_scope(|| tracing::info!(micros, "abandoned"));
+        }
+    }
 }
 
 /// A caller's own id is kept when it is short and plain, so that it can follow a request through its services.
@@ -120,7 +167,7 @@ pub fn not_found() -> Problem {
 /// Answers when the time is over. What the request had begun may still complete; it is not answered.
 pub async fn limit_time(State(state): State<ApiState>, request: Request, next: Next) -> Response {
     // The body has its own deadline of the same length, with a 408 of its own.
-    match tokio::time::timeout(state.request_timeout * 2, next.run(request)).await {
+    match tokio::time::timeout(state.settings.request_timeout * 2, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::unavailable("timeout", "The request took too long and was given up.")
             .into_response(),

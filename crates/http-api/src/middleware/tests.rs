@@ -16,6 +16,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::router::surrounded;
+use crate::state::ApiSettings;
 
 async fn state(database: storage::Database) -> ApiState {
     let services = Services::start(ServiceSettings {
@@ -26,7 +27,12 @@ async fn state(database: storage::Database) -> ApiState {
         staleness_bound: Duration::from_secs(2),
         key_admin: KeyAdminSettings::default(),
     });
-    ApiState::new(Arc::new(services.await.unwrap()), Duration::from_millis(50))
+    let settings = ApiSettings {
+        request_timeout: Duration::from_millis(50),
+        trusted_proxies: Vec::new(),
+        development: false,
+    };
+    ApiState::new(Arc::new(services.await.unwrap()), settings)
 }
 
 async fn answer(router: Router<ApiState>, state: &ApiState) -> (StatusCode, Value) {

@@ -2,10 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
+use policy::operations::markers;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::caller::AnyCaller;
+use crate::caller::Caller;
 use crate::problem::ProblemBody;
 use crate::state::ApiState;
 
@@ -106,7 +107,7 @@ pub struct AccountCeiling {
 )]
 pub async fn get_account(
     State(state): State<ApiState>,
-    AnyCaller(caller): AnyCaller,
+    Caller(caller): Caller<markers::GetAccount>,
 ) -> Json<Account> {
     let key = caller.key();
     let names = |names: &Option<std::collections::BTreeSet<String>>| {

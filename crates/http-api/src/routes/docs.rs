@@ -21,10 +21,11 @@ pub(crate) async fn openapi_json() -> Response {
     (headers, crate::openapi::json()).into_response()
 }
 
-/// Swagger UI at `/docs`. The document's address is relative, so that it works behind a path prefix too.
-pub(crate) fn swagger_ui() -> Router<ApiState> {
+/// Swagger UI at `/docs`. It keeps the key that was typed in over a reload only in development: a master credential
+/// does not belong into a browser's storage.
+pub(crate) fn swagger_ui(development: bool) -> Router<ApiState> {
     let config = Config::new(["../openapi.json"])
-        .persist_authorization(true)
+        .persist_authorization(development)
         .deep_linking(true);
     let ui: Router<ApiState> = SwaggerUi::new("/docs").config(config).into();
     ui.layer(SetResponseHeaderLayer::overriding(

@@ -1,7 +1,12 @@
 //! Handlers, one module per noun: each parses, calls a service, renders.
 
 pub mod account;
+pub mod api_keys;
+pub mod audit_events;
 pub mod docs;
 pub mod health;
+pub mod principals;
+pub mod service_accounts;
 pub mod session_tokens;
+pub mod users;
 pub mod verifiers;

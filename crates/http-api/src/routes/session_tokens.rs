@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use key_admin::TokensIssue;
+use policy::operations::markers;
 use policy::{GrantRequest, Resource};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use token_issuer::{Claims, IssueRequest, IssuedToken};
 use utoipa::ToSchema;
 
 use crate::caller::{Caller, RequestOrigin};
-use crate::json::JsonBody;
+use crate::json::{JsonBody, Object, present};
 use crate::problem::{Problem, ProblemBody};
 use crate::state::ApiState;
 
@@ -28,7 +28,8 @@ use crate::state::ApiState;
 }))]
 pub struct IssueSessionTokenRequest {
     /// The user, whom the calling backend has authenticated.
-    user: TokenUser,
+    #[schema(value_type = TokenUser)]
+    user: Object<TokenUser>,
     /// The name of the audience that the token is for.
     #[serde(default = "default_audience")]
     #[schema(default = "default", pattern = "^[a-z][a-z0-9_-]{0,63}$")]
@@ -40,8 +41,8 @@ pub struct IssueSessionTokenRequest {
     ttl_seconds: Option<i64>,
     /// The resources that the token is limited to. Left out or empty: no such limit.
     #[serde(default)]
-    #[schema(max_items = 100)]
-    resources: Vec<TokenResource>,
+    #[schema(value_type = Vec<TokenResource>, max_items = 100)]
+    resources: Vec<Object<TokenResource>>,
     /// Decide and show the claims; sign and record nothing.
     #[serde(default)]
     #[schema(default = false)]
@@ -123,11 +124,6 @@ fn default_audience() -> String {
     DEFAULT_AUDIENCE.to_owned()
 }
 
-/// An optional field can be left out, but not be `null`.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    i64::deserialize(deserializer).map(Some)
-}
-
 /// Issue a session token
 ///
 /// Exchanges the API key and the user whom your backend has authenticated for a short-lived signed JWT that carries
@@ -157,7 +153,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i
 )]
 pub async fn issue_session_token(
     State(state): State<ApiState>,
-    Caller(caller): Caller<TokensIssue>,
+    Caller(caller): Caller<markers::IssueSessionToken>,
     RequestOrigin(origin): RequestOrigin,
     JsonBody(body): JsonBody<IssueSessionTokenRequest>,
 ) -> Result<Response, Problem> {
@@ -176,14 +172,15 @@ pub async fn issue_session_token(
 
 impl From<IssueSessionTokenRequest> for GrantRequest {
     fn from(body: IssueSessionTokenRequest) -> Self {
-        let resources = body.resources.into_iter().map(|resource| Resource {
+        let Object(user) = body.user;
+        let resources = body.resources.into_iter().map(|Object(resource)| Resource {
             kind: resource.kind,
             id: resource.id,
         });
         Self {
-            subject: body.user.id,
-            roles: body.user.roles,
-            attributes: body.user.attributes,
+            subject: user.id,
+            roles: user.roles,
+            attributes: user.attributes,
             audience: body.audience,
             ttl_seconds: body.ttl_seconds,
             resources: resources.collect(),

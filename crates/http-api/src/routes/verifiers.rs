@@ -124,8 +124,7 @@ pub async fn get_openid_configuration(
 
 /// Get the authorization server metadata
 ///
-/// RFC 8414. The same document also stands at the address that the RFC builds for an issuer with a path:
-/// `/.well-known/oauth-authorization-server/orgs/{slug}`.
+/// RFC 8414, below the issuer's own address.
 #[utoipa::path(
     get,
     path = "/orgs/{slug}/.well-known/oauth-authorization-server",
@@ -146,7 +145,30 @@ pub async fn get_authorization_server_metadata(
     metadata(state, slug).await
 }
 
-pub(crate) async fn metadata(
+/// Get the authorization server metadata where RFC 8414 puts it
+///
+/// Section 3.1 of the RFC puts the well-known part before the path of an issuer. The same document as below the issuer.
+#[utoipa::path(
+    get,
+    path = "/.well-known/oauth-authorization-server/orgs/{slug}",
+    operation_id = "getAuthorizationServerMetadataAtRoot",
+    tag = "Verifiers",
+    params(("slug" = String, Path, description = "The organization's name in URLs")),
+    responses(
+        (status = 200, description = "The metadata", body = IssuerMetadata),
+        (status = 404, description = "There is no such organization", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(()),
+)]
+pub async fn get_authorization_server_metadata_at_root(
+    state: State<ApiState>,
+    slug: Path<String>,
+) -> Result<Response, Problem> {
+    metadata(state, slug).await
+}
+
+async fn metadata(
     State(state): State<ApiState>,
     Path(slug): Path<String>,
 ) -> Result<Response, Problem> {

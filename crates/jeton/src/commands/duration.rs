@@ -12,7 +12,16 @@ pub(crate) fn parse(text: &str) -> Result<Expiry, String> {
     if text == "never" {
         return Ok(Expiry::Never);
     }
-    let wrong = || "a number and s, m, h or d, such as 72h, or never".to_owned();
+    match seconds(text) {
+        Ok(seconds) if seconds > 0 => Ok(Expiry::AfterSeconds(seconds)),
+        Ok(_) => Err("between 1s and 49710d".to_owned()),
+        Err(fault) => Err(format!("{fault}, or never")),
+    }
+}
+
+/// Reads a number and `s`, `m`, `h` or `d`.
+pub(crate) fn seconds(text: &str) -> Result<u32, String> {
+    let wrong = || "a number and s, m, h or d, such as 72h".to_owned();
     let split = text
         .len()
         .checked_sub(1)
@@ -27,10 +36,9 @@ pub(crate) fn parse(text: &str) -> Result<Expiry, String> {
         _ => return Err(wrong()),
     };
     let number: u32 = number.parse().map_err(|_| wrong())?;
-    match number.checked_mul(seconds) {
-        Some(seconds) if seconds > 0 => Ok(Expiry::AfterSeconds(seconds)),
-        _ => Err("between 1s and 49710d".to_owned()),
-    }
+    number
+        .checked_mul(seconds)
+        .ok_or_else(|| "at most 49710d".to_owned())
 }
 
 #[cfg(test)]

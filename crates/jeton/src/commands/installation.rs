@@ -1,6 +1,5 @@
 //! Which database and master secret a command works with.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -15,22 +14,24 @@ use crate::{dev, serve};
 
 /// Opens the services on the database itself, without a server.
 pub(crate) async fn open(args: &InstallationArgs) -> Result<Services, Failure> {
-    let config = Config::read(&args.config)?;
+    // The installation of `jeton dev` has nothing to do with what is configured.
+    let config = match args.data_dir {
+        Some(_) => Config::default(),
+        None => Config::read(&args.config)?,
+    };
     let input = |fault: String| Failure::input(anyhow!(fault));
-    let (url, master) = match &args.data_dir {
-        Some(data_dir) => {
-            require_directory(data_dir)?;
-            (
-                dev::database_url_in(data_dir),
-                dev::master_secret(data_dir)?,
-            )
-        }
-        None => (
+    let (url, master) = match (&args.data_dir, &args.config.database_url) {
+        (Some(data_dir), Some(url)) => (url.clone().into(), dev::master_secret(data_dir)?),
+        (Some(data_dir), None) => (
+            dev::database_url_in(data_dir),
+            dev::master_secret(data_dir)?,
+        ),
+        (None, _) => (
             config.database_url().map_err(input)?,
             config.master_secret().map_err(input)?,
         ),
     };
-    let database = serve::connect(&url).await?;
+    let database = serve::open(&url).await?;
     database.check_schema().await?;
     // No token is issued here, so the address that tokens would name does not matter.
     let public_url = PublicUrl::parse("http://localhost").map_err(Failure::server)?;
@@ -43,17 +44,6 @@ pub(crate) async fn open(args: &InstallationArgs) -> Result<Services, Failure> {
         key_admin: config.keys.clone(),
     };
     Ok(Services::start(settings).await?)
-}
-
-/// `jeton dev` makes its directory; a command that finds none was pointed at the wrong place.
-fn require_directory(data_dir: &Path) -> Result<(), Failure> {
-    if data_dir.join("jeton.db").is_file() {
-        return Ok(());
-    }
-    Err(Failure::input(anyhow!(
-        "{} holds no embedded installation of `jeton dev`",
-        data_dir.display()
-    )))
 }
 
 /// The organization of this slug, or the only one.

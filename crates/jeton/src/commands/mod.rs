@@ -1,9 +1,15 @@
 //! The commands that end by themselves.
 
 pub(crate) mod apikey;
+pub(crate) mod audit;
+pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod duration;
 pub(crate) mod installation;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod organization;
+pub(crate) mod people;
+pub(crate) mod scan;
+mod secret_input;
+pub(crate) mod session;

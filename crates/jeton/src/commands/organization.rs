@@ -1,18 +1,12 @@
-use std::io::{IsTerminal, Read};
-use std::path::Path;
-
-use anyhow::{Context, anyhow};
 use key_admin::users::{CreateUserError, Email};
 use key_admin::{Organization, Slug};
-use secrecy::SecretString;
 use token_issuer::NewOrganization;
 use token_issuer::services::NewOrganizationError;
 
-use super::installation;
+use super::{installation, secret_input};
 use crate::cli::{
     CreateOrganizationArgs, InstallationArgs, OrganizationAction, OrganizationCommand,
 };
-use crate::config::read_secret_file;
 use crate::failure::Failure;
 use crate::output;
 
@@ -26,7 +20,11 @@ pub(crate) async fn run(command: OrganizationCommand) -> Result<(), Failure> {
 async fn create(args: CreateOrganizationArgs) -> Result<(), Failure> {
     let slug = Slug::parse(&args.slug).map_err(Failure::input)?;
     let owner_email = Email::parse(&args.owner_email).map_err(Failure::input)?;
-    let owner_password = password(args.owner_password_file.as_deref())?;
+    let owner_password = secret_input::read(
+        args.owner_password_file.as_deref(),
+        "Password of the first owner: ",
+        "--owner-password-file",
+    )?;
     let services = installation::open(&args.installation).await?;
     let name = args.name.unwrap_or_else(|| args.slug.clone());
     let new = NewOrganization {
@@ -39,8 +37,8 @@ async fn create(args: CreateOrganizationArgs) -> Result<(), Failure> {
     let (organization, owner) = services.create_organization(new).await.map_err(blame)?;
     services.database.close().await;
     output::data(&output::table(
-        ["ORGANIZATION", "NAME", "OWNER"],
-        &[[
+        &["ORGANIZATION", "NAME", "OWNER"],
+        &[vec![
             organization.slug.to_string(),
             organization.name,
             owner.to_string(),
@@ -55,38 +53,15 @@ async fn get(args: &InstallationArgs) -> Result<(), Failure> {
         .await?
         .into_iter()
         .map(|organization| {
-            [
+            vec![
                 organization.slug.to_string(),
                 organization.name,
                 organization.created_at.to_string(),
             ]
         })
         .collect();
-    output::data(&output::table(["ORGANIZATION", "NAME", "CREATED"], &rows));
+    output::data(&output::table(&["ORGANIZATION", "NAME", "CREATED"], &rows));
     Ok(())
-}
-
-/// Never from the command line, where every process of the machine can read it.
-fn password(file: Option<&Path>) -> Result<SecretString, Failure> {
-    match file {
-        Some(file) if file == Path::new("-") => {
-            let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .map_err(Failure::input)?;
-            Ok(text.trim_end_matches(['\r', '\n']).into())
-        }
-        Some(file) => read_secret_file(file).map_err(|fault| Failure::input(anyhow!(fault))),
-        None if std::io::stdin().is_terminal() => {
-            rpassword::prompt_password("Password of the first owner: ")
-                .map(SecretString::from)
-                .context("cannot read the password")
-                .map_err(Failure::input)
-        }
-        None => Err(Failure::input(anyhow!(
-            "pass the owner's password with --owner-password-file"
-        ))),
-    }
 }
 
 fn blame(error: NewOrganizationError) -> Failure {

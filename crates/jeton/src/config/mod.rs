@@ -1,18 +1,22 @@
 //! Configuration: flags over environment (`JETON_…`) over a TOML file over defaults. The one place that reads the
 //! environment.
 
+mod profile;
 mod secret;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use ipnet::IpNet;
 use key_admin::{KeyAdminSettings, MasterSecret};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use token_issuer::PublicUrl;
 
+pub(crate) use profile::{Profile, ServerUrl};
 pub(crate) use secret::{ConfiguredSecret, DEV_MARK, read_secret_file};
 
 use crate::cli::ConfigArgs;
@@ -32,16 +36,23 @@ pub(crate) struct Config {
     pub(crate) master_secret: Option<ConfiguredSecret>,
     /// A file that holds the master secret.
     pub(crate) master_secret_file: Option<PathBuf>,
+    /// The proxies whose `X-Forwarded-For` counts.
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// How long a request's body, and then its answer, may take.
     pub(crate) request_timeout_seconds: u32,
     /// How long a request's head may take, and how long a connection may idle.
     pub(crate) header_timeout_seconds: u32,
+    /// How long `/readyz` says no before the server stops to take connections.
+    pub(crate) drain_delay_seconds: u32,
     /// How long requests in flight get when the server stops.
     pub(crate) drain_timeout_seconds: u32,
     /// How long cached keys and policies are trusted without asking the database for changes.
     pub(crate) staleness_bound_seconds: u32,
     pub(crate) log: LogSettings,
     pub(crate) keys: KeyAdminSettings,
+    /// Is this `jeton dev`? Nobody can configure it.
+    #[serde(skip)]
+    pub(crate) development: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -79,12 +90,15 @@ impl Default for Config {
             database_url: None,
             master_secret: None,
             master_secret_file: None,
+            trusted_proxies: Vec::new(),
             request_timeout_seconds: 10,
             header_timeout_seconds: 10,
+            drain_delay_seconds: 0,
             drain_timeout_seconds: 10,
             staleness_bound_seconds: 2,
             log: LogSettings::default(),
             keys: KeyAdminSettings::default(),
+            development: false,
         }
     }
 }
@@ -114,18 +128,71 @@ impl Config {
         }
         sources = with_environment(sources);
         sources = with_flags(sources, args);
-        sources.extract().map_err(|error| {
+        let config: Self = sources.extract().map_err(|error| {
             // figment's own text quotes the offending value, which may be a secret.
             let faults: Vec<String> = error.into_iter().map(|fault| describe(&fault)).collect();
             Failure::input(anyhow::anyhow!(
                 "the configuration is not usable: {}",
                 faults.join("; ")
             ))
-        })
+        })?;
+        config.check()?;
+        Ok(config)
     }
 
-    pub(crate) fn request_timeout(&self) -> Duration {
-        Duration::from_secs(self.request_timeout_seconds.into())
+    /// Values of the right type that would stop the server from working.
+    fn check(&self) -> Result<(), Failure> {
+        let seconds = [
+            (
+                "request_timeout_seconds",
+                self.request_timeout_seconds,
+                1..=300,
+            ),
+            (
+                "header_timeout_seconds",
+                self.header_timeout_seconds,
+                1..=300,
+            ),
+            ("drain_timeout_seconds", self.drain_timeout_seconds, 0..=300),
+            ("drain_delay_seconds", self.drain_delay_seconds, 0..=300),
+            (
+                "staleness_bound_seconds",
+                self.staleness_bound_seconds,
+                1..=60,
+            ),
+        ];
+        let mut faults: Vec<String> = seconds
+            .into_iter()
+            .filter(|(_, value, range)| !range.contains(value))
+            .map(|(name, _, range)| {
+                format!("`{name}` is from {} to {}", range.start(), range.end())
+            })
+            .collect();
+        if !self.keys.api_key_hash.is_usable() {
+            faults.push("`keys.api_key_hash` is not a cost that argon2 knows".into());
+        }
+        if self.keys.max_live_keys_per_owner == 0 {
+            faults.push("`keys.max_live_keys_per_owner` is at least 1".into());
+        }
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::input(anyhow::anyhow!(
+            "the configuration is not usable: {}",
+            faults.join("; ")
+        )))
+    }
+
+    pub(crate) fn api_settings(&self) -> http_api::ApiSettings {
+        http_api::ApiSettings {
+            request_timeout: Duration::from_secs(self.request_timeout_seconds.into()),
+            trusted_proxies: self.trusted_proxies.clone(),
+            development: self.development,
+        }
+    }
+
+    pub(crate) fn drain_delay(&self) -> Duration {
+        Duration::from_secs(self.drain_delay_seconds.into())
     }
 
     pub(crate) fn staleness_bound(&self) -> Duration {
@@ -167,10 +234,19 @@ impl Config {
 
     /// Where the database is.
     pub(crate) fn database_url(&self) -> Result<secrecy::SecretString, String> {
-        self.database_url
+        let url = self
+            .database_url
             .as_ref()
-            .map(ConfiguredSecret::to_secret)
-            .ok_or_else(|| "set database_url, sqlite:PATH or postgres://…".into())
+            .ok_or("set database_url, sqlite:PATH or postgres://…")?
+            .to_secret();
+        if needs_sslmode(url.expose_secret()) {
+            return Err(
+                "database_url names another machine and no sslmode: add ?sslmode=verify-full, \
+                        or say explicitly how much less is enough"
+                    .into(),
+            );
+        }
+        Ok(url)
     }
 }
 
@@ -229,6 +305,19 @@ fn describe(fault: &figment::Error) -> String {
     what + source.as_deref().unwrap_or_default()
 }
 
+/// PostgreSQL clients fall back to plain text without a word unless told otherwise.
+fn needs_sslmode(url: &str) -> bool {
+    let Ok(parsed) = url::Url::parse(url) else {
+        return false;
+    };
+    parsed.scheme().starts_with("postgres")
+        && parsed.host_str().is_some_and(|host| !host.is_empty())
+        && !is_loopback(url)
+        && !parsed
+            .query_pairs()
+            .any(|(name, _)| matches!(&*name, "sslmode" | "ssl-mode"))
+}
+
 fn is_loopback(url: &str) -> bool {
     let Ok(url) = url::Url::parse(url) else {
         return false;
@@ -236,7 +325,13 @@ fn is_loopback(url: &str) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
+        // In URLs other than http and https, addresses are not told from names.
+        Some(url::Host::Domain(name)) => {
+            name == "localhost"
+                || name
+                    .parse()
+                    .is_ok_and(|address: IpAddr| address.is_loopback())
+        }
         None => false,
     }
 }
@@ -271,6 +366,48 @@ mod tests {
         ] {
             assert!(with(bad).public_url().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_database_on_another_machine_says_how_it_is_protected() {
+        for fine in [
+            "sqlite:jeton.db",
+            "postgres://u:p@127.0.0.1/db",
+            "postgres://u:p@localhost:5432/db",
+            "postgres://u:p@db.example.com/db?sslmode=verify-full",
+            "postgres:///db?host=/run/postgresql",
+        ] {
+            assert!(!needs_sslmode(fine), "{fine}");
+        }
+        assert!(needs_sslmode("postgres://u:p@db.example.com/db"));
+        assert!(needs_sslmode(
+            "postgresql://u:p@10.0.0.7/db?application_name=x"
+        ));
+    }
+
+    #[test]
+    fn values_that_would_stop_the_server_are_refused() {
+        let zero = |config: Config| assert!(config.check().is_err());
+        zero(Config {
+            request_timeout_seconds: 0,
+            ..Config::default()
+        });
+        zero(Config {
+            header_timeout_seconds: 0,
+            ..Config::default()
+        });
+        zero(Config {
+            staleness_bound_seconds: 0,
+            ..Config::default()
+        });
+        zero(Config {
+            staleness_bound_seconds: 3600,
+            ..Config::default()
+        });
+        let mut config = Config::default();
+        config.keys.api_key_hash.memory_kib = 1;
+        zero(config);
+        assert!(Config::default().check().is_ok());
     }
 
     #[test]

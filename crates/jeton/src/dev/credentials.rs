@@ -3,14 +3,14 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use key_admin::users::{self, Email, HashedPassword};
-use key_admin::{KeyCeiling, NewApiKey, Organization, Permission, PresentedKey, Slug, random};
+use key_admin::{Act, KeyCeiling, NewApiKey, Organization, Permission, PresentedKey, Slug, random};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use storage::{OrganizationId, PrincipalId};
 use token_issuer::{NewOrganization, PublicUrl, Services};
 
-use super::write_private;
 use crate::failure::Failure;
+use crate::private_file;
 
 pub(super) const FILE: &str = "dev-credentials.json";
 const ORGANIZATION: &str = "demo";
@@ -42,44 +42,53 @@ pub(super) async fn ensure(
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let credentials = match stored {
-        Some(stored) if works(services, &stored).await => Credentials {
+        Some(stored) if works(services, &stored).await? => Credentials {
             url: url.as_str().into(),
             ..stored
         },
         _ => fresh(services, url).await?,
     };
     let text = serde_json::to_string_pretty(&credentials).map_err(Failure::server)?;
-    write_private(file, &(text + "\n"))?;
+    private_file::write(file, &(text + "\n"))?;
     Ok(credentials)
 }
 
-async fn works(services: &Services, credentials: &Credentials) -> bool {
+/// Only an answer about the key itself counts: a database that cannot answer says nothing against it.
+async fn works(services: &Services, credentials: &Credentials) -> Result<bool, Failure> {
+    use key_admin::AuthenticateError as E;
     let Ok(key) = PresentedKey::parse(&credentials.api_key) else {
-        return false;
+        return Ok(false);
     };
-    services
+    match services
         .keys
         .authenticate(&key, IpAddr::V4(Ipv4Addr::LOCALHOST))
         .await
-        .is_ok()
+    {
+        Ok(_) => Ok(true),
+        Err(E::NotProven | E::KeyRevoked | E::KeyDisabled | E::KeyExpired | E::OwnerSuspended) => {
+            Ok(false)
+        }
+        Err(error) => Err(Failure::server(error)),
+    }
 }
 
 async fn fresh(services: &Services, url: &PublicUrl) -> Result<Credentials, Failure> {
     let password = generate_password()?;
     let (organization, owner) = demo_organization(services, &password).await?;
+    let new = NewApiKey {
+        organization,
+        owner,
+        created_by: Some(owner),
+        name: "dev".into(),
+        expires_at: None,
+        permissions: Permission::ALL.to_vec(),
+        ceiling: KeyCeiling::default(),
+        allowed_networks: Vec::new(),
+        rate_limit: None,
+    };
     let created = services
         .keys
-        .create_key(NewApiKey {
-            organization,
-            owner,
-            created_by: Some(owner),
-            name: "dev".into(),
-            expires_at: None,
-            permissions: Permission::ALL.to_vec(),
-            ceiling: KeyCeiling::default(),
-            allowed_networks: Vec::new(),
-            rate_limit: None,
-        })
+        .create_key(&Act::on_command_line(), None, new)
         .await
         .map_err(Failure::server)?;
     Ok(Credentials {

@@ -2,18 +2,20 @@
 //!
 //! 1. Length, alphabet, checksum: [`PresentedKey::parse`], before this module is reached.
 //! 2. A key that proved its secret before is found under a keyed hash of the presented string.
-//! 3. Otherwise: the client's budget of failures, the id, then argon2id. All failures so far look alike.
+//! 3. Otherwise: the client's budget of failures, the id, then argon2id with the current secret's hash and, during a
+//!    rotation's grace period, with the previous one's. All failures so far look alike.
 //! 4. May the key act now? Read from the current row each time, never from the proof: revoked, disabled, expired,
 //!    owner suspended, network, rate limit. Whoever has proven the secret is told which.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use quick_cache::sync::Cache;
 use secrecy::{ExposeSecret, SecretString};
-use storage::{ChangeFeed, Clock, Database, StorageError, Timestamp, Versioned, VersionedCache};
+use storage::{
+    ChangeFeed, Clock, Database, OrganizationId, StorageError, Timestamp, Versioned, VersionedCache,
+};
 
 use super::store::{self, KeyRecord};
 use super::{ApiKeyContext, ApiKeyId, KeyState, PresentedKey};
@@ -29,10 +31,7 @@ pub enum AuthenticateError {
     NotProven,
     /// This client failed too often lately; nothing was checked.
     #[error("too many failed attempts from this address")]
-    TooManyFailures {
-        /// When a try can succeed again.
-        retry_after: Duration,
-    },
+    TooManyFailures(Limited),
     /// The secret is right, but the key was revoked.
     #[error("the API key has been revoked")]
     KeyRevoked,
@@ -50,10 +49,7 @@ pub enum AuthenticateError {
     AddressNotAllowed,
     /// The secret is right, but the key is used more often than its limit allows.
     #[error("the API key's rate limit is reached")]
-    RateLimited {
-        /// When a try can succeed again.
-        retry_after: Duration,
-    },
+    RateLimited(Limited),
     /// The secret could not be checked.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -125,11 +121,19 @@ impl Authenticator {
         if let Some(limit) = record.value.key.rate_limit {
             self.uses
                 .take(&record.value.key.id, limit)
-                .map_err(|Limited { retry_after }| AuthenticateError::RateLimited {
-                    retry_after,
-                })?;
+                .map_err(AuthenticateError::RateLimited)?;
         }
         Ok(ApiKeyContext::new(record))
+    }
+
+    /// Which key is this? Also answers for a key that may not act; counts as an attempt like any other.
+    pub(crate) async fn identify(
+        &self,
+        presented: &PresentedKey,
+        client: IpAddr,
+    ) -> Result<(OrganizationId, ApiKeyId), AuthenticateError> {
+        let record = self.prove(presented, client).await?;
+        Ok((record.organization, record.value.key.id))
     }
 
     async fn prove(
@@ -149,11 +153,17 @@ impl Authenticator {
                 })
                 .await?;
             match self.record(proof.id).await? {
-                Some(record) if record.value.secret_hash == proof.matched => return Ok(record),
+                Some(record) if self.still_proves(&proof, &record.value) => return Ok(record),
                 _ => self.proofs.remove(&digest),
             };
         }
         Err(AuthenticateError::NotProven)
+    }
+
+    /// Is the hash that the proof matched still one that lets in? The previous secret's is until the grace ends.
+    fn still_proves(&self, proof: &Proof, record: &KeyRecord) -> bool {
+        let previous = || record.previous_in_grace(self.clock.now());
+        record.secret_hash == proof.matched || previous() == Some(&proof.matched)
     }
 
     async fn check_secret(
@@ -161,42 +171,62 @@ impl Authenticator {
         presented: &PresentedKey,
         client: IpAddr,
     ) -> Result<Proof, AuthenticateError> {
-        let limit = self.settings.failure_limit;
-        // Taken before the work, so that parallel guesses cannot overdraw the budget. Only a failure keeps it: neither
-        // success nor a database that cannot be asked says anything against the client.
+        // Each hash takes from the budget, before the work, so that parallel guesses cannot overdraw it. Only a
+        // failure keeps what was taken: neither success nor a database that cannot be asked says anything against
+        // the client.
         let client = network_of(client);
-        self.failures
-            .take(&client, limit)
-            .map_err(
-                |Limited { retry_after }| AuthenticateError::TooManyFailures { retry_after },
-            )?;
-        let proof = self.compare(presented).await;
-        if !matches!(proof, Err(AuthenticateError::NotProven)) {
-            self.failures.give_back(&client, limit);
+        let mut taken = 0;
+        let proof = self.compare(presented, client, &mut taken).await;
+        let failed = matches!(
+            proof,
+            Err(AuthenticateError::NotProven | AuthenticateError::TooManyFailures(_))
+        );
+        if !failed {
+            for _ in 0..taken {
+                self.failures
+                    .give_back(&client, self.settings.failure_limit);
+            }
         }
         proof
     }
 
-    async fn compare(&self, presented: &PresentedKey) -> Result<Proof, AuthenticateError> {
-        let record = self
-            .record(presented.id())
-            .await?
-            .ok_or(AuthenticateError::NotProven)?;
-        let stored = record.value.secret_hash.clone();
-        if !self
-            .hasher
-            .verify(presented.whole().clone(), stored.clone())
-            .await?
-        {
-            return Err(AuthenticateError::NotProven);
+    fn take_failure(&self, client: IpAddr, taken: &mut u8) -> Result<(), AuthenticateError> {
+        self.failures
+            .take(&client, self.settings.failure_limit)
+            .map_err(AuthenticateError::TooManyFailures)?;
+        *taken += 1;
+        Ok(())
+    }
+
+    async fn compare(
+        &self,
+        presented: &PresentedKey,
+        client: IpAddr,
+        taken: &mut u8,
+    ) -> Result<Proof, AuthenticateError> {
+        self.take_failure(client, taken)?;
+        let (id, secret) = (presented.id(), presented.whole());
+        let record = self.record(id).await?.ok_or(AuthenticateError::NotProven)?;
+        let current = record.value.secret_hash.clone();
+        if self.hasher.verify(secret.clone(), current.clone()).await? {
+            if has_other_cost(&current, self.settings.cost) {
+                self.rehash(id, secret.clone(), current.clone());
+            }
+            return Ok(Proof {
+                id,
+                matched: current,
+            });
         }
-        if has_other_cost(&stored, self.settings.cost) {
-            self.rehash(presented.id(), presented.whole().clone(), stored.clone());
+        if let Some(previous) = record.value.previous_in_grace(self.clock.now()).cloned() {
+            self.take_failure(client, taken)?;
+            if self.hasher.verify(secret.clone(), previous.clone()).await? {
+                return Ok(Proof {
+                    id,
+                    matched: previous,
+                });
+            }
         }
-        Ok(Proof {
-            id: presented.id(),
-            matched: stored,
-        })
+        Err(AuthenticateError::NotProven)
     }
 
     async fn record(
@@ -232,7 +262,7 @@ impl Authenticator {
             let replaced: Result<bool, AuthenticateError> = async {
                 let new = hasher.hash(secret, cost).await?;
                 let mut tx = database.write().await?;
-                let replaced = store::replace_hash(tx.conn(), id, (&old, &new)).await?;
+                let replaced = store::changes::replace_hash(tx.conn(), id, (&old, &new)).await?;
                 tx.commit().await?;
                 Ok(replaced)
             }

@@ -1,12 +1,11 @@
-use std::marker::PhantomData;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use storage::{OrganizationId, PrincipalId, Versioned};
 
 use super::store::KeyRecord;
-use super::{ApiKey, ApiKeyId, KeyCeiling, Permission};
-use crate::Slug;
+use super::{ApiKey, ApiKeyId, KeyCeiling};
+use crate::users::UserRole;
+use crate::{Permission, Slug};
 
 /// Who asks: the answer to a proven API key that may act right now.
 ///
@@ -14,11 +13,27 @@ use crate::Slug;
 #[derive(Clone, Debug)]
 pub struct ApiKeyContext {
     record: Arc<Versioned<KeyRecord>>,
+    /// Fewer permissions than the key was given, because its owner does not have them all.
+    narrowed: Option<Arc<[Permission]>>,
 }
 
 impl ApiKeyContext {
     pub(super) fn new(record: Arc<Versioned<KeyRecord>>) -> Self {
-        Self { record }
+        Self {
+            record,
+            narrowed: None,
+        }
+    }
+
+    /// The same caller, holding only those of its permissions that are among these. What it then makes holds no more.
+    #[must_use]
+    pub fn narrowed_to(self, permissions: &[Permission]) -> Self {
+        let held = self.permissions().iter().copied();
+        let narrowed = held.filter(|held| permissions.contains(held)).collect();
+        Self {
+            record: self.record,
+            narrowed: Some(narrowed),
+        }
     }
 
     /// The key.
@@ -61,21 +76,19 @@ impl ApiKeyContext {
         &self.record.value.owner_kind
     }
 
+    /// The role of the user who owns the key; `None` for a service account.
+    pub fn owner_role(&self) -> Option<UserRole> {
+        self.record.value.owner_role
+    }
+
     /// What the key may grant at most.
     pub fn ceiling(&self) -> &KeyCeiling {
         &self.key().ceiling
     }
 
-    /// The proof that the key may do what `P` stands for.
-    pub fn permit<P: Requires>(&self) -> Result<Permitted<P>, MissingPermission> {
-        if self.key().permissions.contains(&P::PERMISSION) {
-            Ok(Permitted {
-                caller: self.clone(),
-                permission: PhantomData,
-            })
-        } else {
-            Err(MissingPermission(P::PERMISSION))
-        }
+    /// What the key was given. Whether it may do something also depends on its owner: ask the `policy` crate.
+    pub fn permissions(&self) -> &[Permission] {
+        self.narrowed.as_deref().unwrap_or(&self.key().permissions)
     }
 
     /// The organization's version that the key was read at; with the key's id it names this exact state of the key.
@@ -83,37 +96,3 @@ impl ApiKeyContext {
         self.record.version
     }
 }
-
-/// A permission at the type level, for the signature of what needs it.
-pub trait Requires {
-    /// The permission.
-    const PERMISSION: Permission;
-}
-
-/// Stands for [`Permission::TokensIssue`].
-#[derive(Clone, Copy, Debug)]
-pub struct TokensIssue;
-
-impl Requires for TokensIssue {
-    const PERMISSION: Permission = Permission::TokensIssue;
-}
-
-/// A caller that holds the permission `P`. What takes one cannot be called for a key without it.
-#[derive(Clone, Debug)]
-pub struct Permitted<P> {
-    caller: ApiKeyContext,
-    permission: PhantomData<P>,
-}
-
-impl<P> Deref for Permitted<P> {
-    type Target = ApiKeyContext;
-
-    fn deref(&self) -> &ApiKeyContext {
-        &self.caller
-    }
-}
-
-/// The key lacks this permission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the API key lacks the permission {}", .0.as_str())]
-pub struct MissingPermission(pub Permission);

@@ -1,12 +1,17 @@
 use secrecy::SecretString;
-use storage::{
-    Clock, Database, OrganizationId, PrincipalId, StorageError, Timestamp, record_change,
-};
+use serde_json::json;
+use storage::{OrganizationId, PrincipalId, StorageError, Timestamp};
 
-use super::{ApiKey, KeyCeiling, Permission, format, store};
-use crate::hashing::{HashCost, HashError, Hasher};
+use super::change::{
+    InvalidKey, NotCovered, caller_strength, check_expiry, check_rate_limit, checked_name,
+    covers_owner, seen,
+};
+use super::{ApiKey, ApiKeyContext, KeyCeiling, Strength, format, store};
+use crate::audit::Act;
+use crate::hashing::HashError;
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
+use crate::{KeyAdmin, Permission};
 
 /// What a new key shall be.
 #[derive(Clone, Debug)]
@@ -15,7 +20,7 @@ pub struct NewApiKey {
     pub organization: OrganizationId,
     /// The user or service account that it belongs to.
     pub owner: PrincipalId,
-    /// Who makes it, when that is known.
+    /// Who makes it, when that is known. Where a key asks, it is that key's owner, whatever is said here.
     pub created_by: Option<PrincipalId>,
     /// 1 to 100 characters; not unique.
     pub name: String,
@@ -31,7 +36,7 @@ pub struct NewApiKey {
     pub rate_limit: Option<RateLimit>,
 }
 
-/// A key that was just made, with the only copy of its secret.
+/// A key that was just made or rotated, with the only copy of its secret.
 #[derive(Debug)]
 pub struct CreatedKey {
     /// The key.
@@ -43,15 +48,12 @@ pub struct CreatedKey {
 /// Why no key was made.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateKeyError {
-    /// Empty, blank, longer than 100 characters, or with control characters.
-    #[error("a key's name has 1 to 100 characters, none of them control characters")]
-    InvalidName,
-    /// The expiry is not in the future.
-    #[error("the expiry is not in the future")]
-    ExpiryInThePast,
-    /// A rate limit of zero.
-    #[error("a rate limit allows at least one use")]
-    InvalidRateLimit,
+    /// A value is not usable.
+    #[error(transparent)]
+    Invalid(#[from] InvalidKey),
+    /// The calling key is too weak.
+    #[error(transparent)]
+    NotCovered(#[from] NotCovered),
     /// The owner does not exist in this organization, or is suspended.
     #[error("the organization has no active owner of this name")]
     NoSuchOwner,
@@ -72,62 +74,72 @@ pub enum CreateKeyError {
     Storage(#[from] StorageError),
 }
 
-/// Makes a key. A live key is one that is neither revoked nor deleted nor expired; each holds one of the owner's
-/// numbered slots, and the database keeps the pair of owner and slot unique.
-pub(crate) async fn create(
-    database: &Database,
-    clock: &dyn Clock,
-    (hasher, cost): (&Hasher, HashCost),
-    limit: u16,
-    new: NewApiKey,
-) -> Result<CreatedKey, CreateKeyError> {
-    let now = clock.now();
-    let name = checked_name(&new.name)?;
-    if new.expires_at.is_some_and(|expiry| expiry <= now) {
-        return Err(CreateKeyError::ExpiryInThePast);
+impl KeyAdmin {
+    /// Makes a key. `by` is the key that asks for it, and the new one will be no stronger; `None` for the console and
+    /// the command line.
+    pub async fn create_key(
+        &self,
+        act: &Act,
+        by: Option<&ApiKeyContext>,
+        new: NewApiKey,
+    ) -> Result<CreatedKey, CreateKeyError> {
+        let (id, secret) = format::generate()?;
+        let key = ApiKey {
+            id,
+            organization: new.organization,
+            owner: new.owner,
+            created_by: by.map(ApiKeyContext::owner).or(new.created_by),
+            name: checked_name(&new.name)?,
+            permissions: new.permissions,
+            ceiling: new.ceiling,
+            allowed_networks: new.allowed_networks,
+            rate_limit: new.rate_limit,
+            created_at: self.clock.now(),
+            expires_at: new.expires_at,
+            disabled_at: None,
+            revoked_at: None,
+            revoked_reason: None,
+            previous_secret_until: None,
+        };
+        check_rate_limit(key.rate_limit)?;
+        check_expiry(&key, key.created_at, None)?;
+        let cost = self.settings.api_key_hash;
+        let secret_hash = self.hasher.hash(secret.clone(), cost).await?;
+        self.insert(act, by, &key, &secret_hash).await?;
+        Ok(CreatedKey { key, secret })
     }
-    if new
-        .rate_limit
-        .is_some_and(|limit| limit.burst == 0 || limit.per_minute == 0)
-    {
-        return Err(CreateKeyError::InvalidRateLimit);
-    }
-    let (id, secret) = format::generate()?;
-    let secret_hash = hasher.hash(secret.clone(), cost).await?;
 
-    let key = ApiKey {
-        id,
-        organization: new.organization,
-        owner: new.owner,
-        name,
-        permissions: new.permissions,
-        ceiling: new.ceiling,
-        allowed_networks: new.allowed_networks,
-        rate_limit: new.rate_limit,
-        created_at: now,
-        expires_at: new.expires_at,
-        disabled_at: None,
-        revoked_at: None,
-    };
-    let mut tx = database.write().await?;
-    if !store::lock_owner(tx.conn(), key.organization, key.owner).await? {
-        return Err(CreateKeyError::NoSuchOwner);
+    async fn insert(
+        &self,
+        act: &Act,
+        by: Option<&ApiKeyContext>,
+        key: &ApiKey,
+        secret_hash: &str,
+    ) -> Result<(), CreateKeyError> {
+        let (organization, now) = (key.organization, key.created_at);
+        let mut tx = self.database.write().await?;
+        if store::slots::lock_owner(tx.conn(), organization, key.owner).await? != Some(true) {
+            return Err(CreateKeyError::NoSuchOwner);
+        }
+        if let Some(by) = by {
+            store::changes::lock(tx.conn(), organization, by.key_id()).await?;
+        }
+        if let Some(caller) = caller_strength(&mut tx, by, organization, now).await?? {
+            caller
+                .covers(&Strength::of(key))
+                .map_err(NotCovered::from)?;
+        }
+        covers_owner(&mut tx, by, key.owner).await??;
+        let max_lifetime = store::max_lifetime(tx.conn(), organization).await?;
+        check_expiry(key, now, max_lifetime)?;
+        let limit = self.settings.max_live_keys_per_owner;
+        let slot = store::slots::take(&mut tx, key.owner, limit, now)
+            .await?
+            .ok_or(CreateKeyError::LimitReached { limit })?;
+        store::changes::insert(tx.conn(), key, secret_hash, slot).await?;
+        let detail = json!({ "after": seen(key) });
+        self.commit(act, tx, key, ("api_key.create", detail))
+            .await?;
+        Ok(())
     }
-    store::free_expired_slots(tx.conn(), key.owner, now).await?;
-    let taken = store::taken_slots(tx.conn(), key.owner).await?;
-    let slot = (1..=i32::from(limit))
-        .find(|slot| taken.binary_search(slot).is_err())
-        .ok_or(CreateKeyError::LimitReached { limit })?;
-    store::insert(tx.conn(), &key, &secret_hash, slot, new.created_by).await?;
-    record_change(&mut tx, key.organization).await?;
-    tx.commit().await?;
-    Ok(CreatedKey { key, secret })
-}
-
-fn checked_name(name: &str) -> Result<String, CreateKeyError> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        return Err(CreateKeyError::InvalidName);
-    }
-    Ok(name.to_owned())
 }

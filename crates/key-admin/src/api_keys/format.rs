@@ -139,6 +139,11 @@ impl PresentedKey {
 /// A fresh key: its id and the whole of it.
 pub(crate) fn generate() -> Result<(ApiKeyId, SecretString), NoRandomness> {
     let id = ApiKeyId::generate()?;
+    Ok((id, with_fresh_secret(id)?))
+}
+
+/// The whole key of this id, with a secret that nobody has had before.
+pub(super) fn with_fresh_secret(id: ApiKeyId) -> Result<SecretString, NoRandomness> {
     let mut random: [u8; 32] = random::bytes()?;
     let mut secret = [0; SECRET_LENGTH];
     write_base62(&mut random, &mut secret);
@@ -148,7 +153,7 @@ pub(crate) fn generate() -> Result<(ApiKeyId, SecretString), NoRandomness> {
     key.extend(checksum.iter().copied().map(char::from));
     secret.zeroize();
     random.zeroize();
-    Ok((id, key.into()))
+    Ok(key.into())
 }
 
 pub(super) fn checksum_of(signed: &str) -> [u8; CHECKSUM_LENGTH] {

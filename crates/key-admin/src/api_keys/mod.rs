@@ -1,17 +1,40 @@
 //! API keys: the master credentials that backends exchange for session tokens.
 //!
-//! `format` knows what a key looks like, `create` makes one, `authenticate` turns a presented one into an
-//! [`ApiKeyContext`], `ceiling` is what it may grant at most. The secret exists in memory between creation and
-//! answer, and between request and check; the database keeps an argon2id hash keyed with the server's pepper.
+//! | module | what it is |
+//! |---|---|
+//! | `format` | what a key looks like |
+//! | `authenticate`, `context` | a presented key becomes an [`ApiKeyContext`] |
+//! | `create`, `update`, `switch`, `rotate` | its life: made, edited, disabled, enabled, revoked, deleted, renewed |
+//! | `change` | what all of these share: locks, the calling key's strength, the audit event |
+//! | `strength` | [`Strength::covers`]: a key never makes a stronger one |
+//! | `ceiling` | what a key may grant at most |
+//! | `list`, `usage` | finding keys, and how much they are used |
+//!
+//! The secret exists in memory between creation and answer, and between request and check; the database keeps an
+//! argon2id hash keyed with the server's pepper.
+//!
+//! **Live** is a key that is neither revoked nor deleted nor expired ([`ApiKey::is_live`]); a disabled one is, for it
+//! can be enabled again. Each live key holds one of its owner's numbered slots, and the database keeps the pair of
+//! owner and slot unique: that is what enforces the limit. Revoking and deleting free the slot at once. An expired
+//! key's slot is freed when another key of the owner needs one, and a key that is given a new expiry after that needs
+//! a slot again.
 
 mod authenticate;
 mod ceiling;
+mod change;
 mod context;
 mod create;
 mod format;
+mod leak;
+mod list;
+mod rotate;
 mod store;
+mod strength;
+mod switch;
 #[cfg(test)]
 mod tests;
+mod update;
+mod usage;
 
 use serde::{Deserialize, Serialize};
 use storage::{OrganizationId, PrincipalId, Timestamp};
@@ -19,52 +42,22 @@ use storage::{OrganizationId, PrincipalId, Timestamp};
 pub use authenticate::AuthenticateError;
 pub(crate) use authenticate::{Authenticator, RehashSettings};
 pub use ceiling::KeyCeiling;
-pub use context::{ApiKeyContext, MissingPermission, Permitted, Requires, TokensIssue};
-pub(crate) use create::create;
+pub use change::{ChangeKeyError, InvalidKey, NotCovered};
+pub use context::ApiKeyContext;
 pub use create::{CreateKeyError, CreatedKey, NewApiKey};
 pub use format::{ApiKeyId, MalformedKey, PresentedKey};
-pub(crate) use store::{delete, disable, list};
+pub use leak::ReportLeakError;
+pub use list::{KeyFilter, ListedKey, MAX_PAGE, TokenCounts};
+pub use rotate::MAX_GRACE_SECONDS;
+pub use strength::{Aspect, Strength, Stronger};
+pub use update::{ApiKeyPatch, Edit};
+pub use usage::{DayUsage, KeyUsage, day_of};
 
+use crate::Permission;
 use crate::rate_limit::RateLimit;
 
-/// What a key may do besides existing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Permission {
-    /// Exchange the key for session tokens.
-    #[serde(rename = "tokens:issue")]
-    TokensIssue,
-}
-
-impl Permission {
-    /// All there are.
-    pub const ALL: [Self; 1] = [Self::TokensIssue];
-
-    /// The name in requests and answers.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TokensIssue => "tokens:issue",
-        }
-    }
-}
-
-impl std::str::FromStr for Permission {
-    type Err = UnknownPermission;
-
-    fn from_str(text: &str) -> Result<Self, UnknownPermission> {
-        Self::ALL
-            .into_iter()
-            .find(|permission| permission.as_str() == text)
-            .ok_or(UnknownPermission)
-    }
-}
-
-/// The text names no permission.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such permission; there are: tokens:issue")]
-pub struct UnknownPermission;
-
 /// Whether a key works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
     /// It works.
@@ -77,8 +70,23 @@ pub enum KeyState {
     Revoked,
 }
 
+impl KeyState {
+    /// All there are.
+    pub const ALL: &[Self] = &[Self::Active, Self::Disabled, Self::Expired, Self::Revoked];
+
+    /// The name in requests and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
 /// An API key as people see it: everything but its secret.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ApiKey {
     /// Its identifier, `key_` and 12 characters. Tokens name it in `client_id`.
     pub id: ApiKeyId,
@@ -88,6 +96,8 @@ pub struct ApiKey {
     /// The user or service account that it belongs to.
     #[serde(rename = "owner_id")]
     pub owner: PrincipalId,
+    /// Who made it; `None` for somebody on the machine itself.
+    pub created_by: Option<PrincipalId>,
     /// What its owner calls it; not unique.
     pub name: String,
     /// What it may do.
@@ -106,6 +116,10 @@ pub struct ApiKey {
     pub disabled_at: Option<Timestamp>,
     /// When it was taken back.
     pub revoked_at: Option<Timestamp>,
+    /// Why it was taken back, if that was said.
+    pub revoked_reason: Option<String>,
+    /// Until when the secret before the last rotation works too.
+    pub previous_secret_until: Option<Timestamp>,
 }
 
 impl ApiKey {
@@ -114,7 +128,12 @@ impl ApiKey {
         self.id.key_prefix()
     }
 
-    /// Whether it works at this time.
+    /// Does it count against its owner's limit at this time?
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expiry| expiry > now)
+    }
+
+    /// Whether it works at this time. Revoked comes before disabled, and disabled before expired.
     pub fn state(&self, now: Timestamp) -> KeyState {
         if self.revoked_at.is_some() {
             KeyState::Revoked

@@ -3,7 +3,7 @@
 mod store;
 
 use serde::{Deserialize, Serialize};
-use storage::{Clock, Database, OrganizationId, StorageError, Timestamp, Transaction};
+use storage::{Clock, Conn, Database, OrganizationId, StorageError, Timestamp, Transaction};
 
 /// An organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -111,6 +111,19 @@ impl Organization {
     pub async fn find(database: &Database, slug: &Slug) -> Result<Option<Self>, StorageError> {
         let mut read = database.read().await?;
         store::find_by_slug(read.conn(), slug).await
+    }
+
+    /// Which organization has this slug, and the version it is at; for caches of what belongs to it.
+    pub async fn version_by_slug(
+        conn: Conn<'_>,
+        slug: &Slug,
+    ) -> Result<Option<(OrganizationId, i64)>, StorageError> {
+        store::version_by_slug(conn, slug).await
+    }
+
+    /// The version the organization is at; `None` when there is no such organization.
+    pub async fn version(conn: Conn<'_>, id: OrganizationId) -> Result<Option<i64>, StorageError> {
+        store::version(conn, id).await
     }
 
     /// All organizations, oldest first.

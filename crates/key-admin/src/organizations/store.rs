@@ -43,3 +43,19 @@ pub(super) async fn list(conn: Conn<'_>) -> Result<Vec<Organization>, StorageErr
     let sql = "select id, slug, name, created_at from organizations order by id";
     fetch_all!(conn, Row, sql)?.into_iter().map(read).collect()
 }
+
+pub(super) async fn version_by_slug(
+    conn: Conn<'_>,
+    slug: &Slug,
+) -> Result<Option<(OrganizationId, i64)>, StorageError> {
+    let sql = "select id, version from organizations where slug = $1";
+    fetch_optional!(conn, (OrganizationId, i64), sql, slug.as_str())
+}
+
+pub(super) async fn version(
+    conn: Conn<'_>,
+    id: OrganizationId,
+) -> Result<Option<i64>, StorageError> {
+    let sql = "select version from organizations where id = $1";
+    Ok(fetch_optional!(conn, (i64,), sql, id)?.map(|(version,)| version))
+}

@@ -1,108 +1,95 @@
-//! Users: people with a console login. For now only what an organization's first owner needs.
+//! Users: people with a console login, a role in the organization, and API keys of their own.
+//!
+//! | file | what it gives |
+//! |---|---|
+//! | `role` | [`UserRole`], and who may give which |
+//! | `email`, `password` | [`Email`]; [`HashedPassword`] and the rules a password must fit |
+//! | `service` | what can be done with users, on [`KeyAdmin`](crate::KeyAdmin) |
+//!
+//! An organization always has an active owner. Every change that could take the last one away looks for another one
+//! while it holds the change lock (`storage::record_change`), so that two of them never decide side by side.
 
+mod email;
+mod error;
+mod password;
+mod role;
+mod service;
 mod store;
+#[cfg(test)]
+mod tests;
 
-use secrecy::{ExposeSecret, SecretString};
-use storage::{Clock, OrganizationId, PrincipalId, StorageError, Transaction};
+use serde::Serialize;
+use storage::{Clock, OrganizationId, PrincipalId, StorageError, Timestamp, Transaction};
 
-use crate::hashing::{HashCost, HashError, Hasher};
+pub use email::Email;
+pub use error::UserError;
+pub use password::HashedPassword;
+pub use role::UserRole;
+pub use service::{NewUser, UserChange};
 
-/// What a user may do in the console.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserRole {
-    /// Everything, other owners included.
-    Owner,
+use crate::PrincipalState;
+use crate::principals::{self, NewPrincipal};
+
+/// What [`create_user`] fails with.
+pub type CreateUserError = UserError;
+
+/// A user as people see it: everything but the password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// Its identifier.
+    pub id: PrincipalId,
+    /// The address it logs in with; no two users of the installation have the same.
+    pub email: Email,
+    /// Its name for people; the address where none was given.
+    pub name: String,
+    /// What it may do.
+    pub role: UserRole,
+    /// Whether it and its keys may act.
+    pub state: PrincipalState,
+    /// When it was made.
+    pub created_at: Timestamp,
 }
 
-impl UserRole {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-        }
-    }
-}
-
-/// An e-mail address, as far as it can be checked without sending to it. Compared in lower case.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Email(String);
-
-/// Why a login could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum CreateUserError {
-    /// No `@`, white space, control characters, or over 254 characters.
-    #[error("this is not an e-mail address")]
-    InvalidEmail,
-    /// Fewer than 12 or more than 128 characters.
-    #[error("a password has 12 to 128 characters")]
-    PasswordLength,
-    /// Another user has the address.
-    #[error("a user with this e-mail address exists already")]
-    EmailTaken,
-    /// The password could not be hashed.
-    #[error(transparent)]
-    Hash(#[from] HashError),
-    /// The database failed.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-}
-
-impl Email {
-    /// Reads an address.
-    pub fn parse(text: &str) -> Result<Self, CreateUserError> {
-        let text = text.trim().to_lowercase();
-        let bad = |c: char| c.is_whitespace() || c.is_control();
-        match text.split_once('@') {
-            Some((local, domain))
-                if !local.is_empty()
-                    && domain.contains('.')
-                    && !domain.contains('@')
-                    && text.len() <= 254
-                    && !text.contains(bad) =>
-            {
-                Ok(Self(text))
-            }
-            _ => Err(CreateUserError::InvalidEmail),
-        }
-    }
-
-    /// The address.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// A password that fits the rules and is hashed already: hashing takes longer than a transaction should.
-pub struct HashedPassword(String);
-
-impl std::fmt::Debug for HashedPassword {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("HashedPassword([REDACTED])")
-    }
-}
-
-impl HashedPassword {
-    /// Checks the length (12 to 128 characters, NIST SP 800-63B) and hashes with the OWASP profile.
-    pub async fn new(hasher: &Hasher, password: SecretString) -> Result<Self, CreateUserError> {
-        if !(12..=128).contains(&password.expose_secret().chars().count()) {
-            return Err(CreateUserError::PasswordLength);
-        }
-        Ok(Self(hasher.hash(password, HashCost::PASSWORD).await?))
-    }
-}
-
-/// Adds a user within `tx`.
+/// Adds an active user within `tx`, named like its address.
 pub async fn create_user(
     tx: &mut Transaction,
     clock: &dyn Clock,
     organization: OrganizationId,
     (email, password): (&Email, &HashedPassword),
     role: UserRole,
-) -> Result<PrincipalId, CreateUserError> {
-    let id = PrincipalId::new(clock);
-    store::insert_principal(tx.conn(), id, organization, email.as_str(), clock.now()).await?;
-    match store::insert_user(tx.conn(), id, organization, email, &password.0, role).await {
-        Ok(()) => Ok(id),
-        Err(error) if error.is_unique_violation() => Err(CreateUserError::EmailTaken),
+) -> Result<PrincipalId, UserError> {
+    let user = User {
+        id: PrincipalId::new(clock),
+        email: email.clone(),
+        name: email.as_str().to_owned(),
+        role,
+        state: PrincipalState::Active,
+        created_at: clock.now(),
+    };
+    insert(tx, organization, &user, password).await?;
+    Ok(user.id)
+}
+
+/// Adds a new, active user.
+async fn insert(
+    tx: &mut Transaction,
+    organization: OrganizationId,
+    user: &User,
+    password: &HashedPassword,
+) -> Result<(), UserError> {
+    let principal = NewPrincipal {
+        id: user.id,
+        organization,
+        kind: "user",
+        name: &user.name,
+        created_at: user.created_at,
+    };
+    if !principals::insert(tx.conn(), &principal).await? {
+        return Err(UserError::NoSuchOrganization);
+    }
+    match store::insert_login(tx.conn(), organization, user, password.as_str()).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_unique_violation() => Err(UserError::EmailTaken),
         Err(error) => Err(error.into()),
     }
 }
@@ -124,31 +111,7 @@ pub async fn set_password(
     password: &HashedPassword,
 ) -> Result<bool, StorageError> {
     let mut tx = database.write().await?;
-    let changed = store::set_password(tx.conn(), organization, user, &password.0).await?;
+    let changed = store::set_password(tx.conn(), organization, user, password.as_str()).await?;
     tx.commit().await?;
     Ok(changed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_folded_to_lower_case_and_checked() {
-        assert_eq!(
-            Email::parse(" Ada@Example.COM ").unwrap().as_str(),
-            "ada@example.com"
-        );
-        for bad in [
-            "",
-            "ada",
-            "@example.com",
-            "ada@",
-            "ada@localhost",
-            "a b@example.com",
-            "a@b@example.com",
-        ] {
-            assert!(Email::parse(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -1,45 +1,105 @@
 use storage::{
-    Conn, OrganizationId, PrincipalId, StorageError, Timestamp, execute, fetch_optional,
+    Conn, OrganizationId, PrincipalId, StorageError, Timestamp, execute, fetch_all, fetch_one,
+    fetch_optional,
 };
 
-use super::{Email, UserRole};
+use super::{Email, User, UserRole};
+use crate::Slug;
+use crate::principals::{PrincipalPage, PrincipalState};
 
-pub(super) async fn insert_principal(
-    conn: Conn<'_>,
+#[derive(sqlx::FromRow)]
+struct Row {
     id: PrincipalId,
-    organization: OrganizationId,
-    name: &str,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    execute!(
-        conn,
-        "insert into principals (id, organization_id, kind, name, state, created_at)
-         values ($1, $2, 'user', $3, 'active', $4)",
-        id,
-        organization,
-        name,
-        now,
-    )?;
-    Ok(())
+    email: String,
+    name: String,
+    role: String,
+    state: String,
+    created_at: Timestamp,
 }
 
-pub(super) async fn insert_user(
+impl TryFrom<Row> for User {
+    type Error = StorageError;
+
+    fn try_from(row: Row) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: row.id,
+            email: Email::parse(&row.email)
+                .map_err(|error| StorageError::corrupt("e-mail address", error))?,
+            name: row.name,
+            role: UserRole::parse(&row.role)
+                .ok_or_else(|| StorageError::corrupt("user role", &row.role))?,
+            state: PrincipalState::decode(&row.state)?,
+            created_at: row.created_at,
+        })
+    }
+}
+
+pub(super) async fn list(
     conn: Conn<'_>,
-    id: PrincipalId,
     organization: OrganizationId,
-    email: &Email,
+    page: PrincipalPage,
+) -> Result<Vec<User>, StorageError> {
+    fetch_all!(
+        conn,
+        Row,
+        "select p.id, u.email, p.name, u.role, p.state, p.created_at
+         from principals p
+         join users u on u.principal_id = p.id
+         where p.organization_id = $1 and ($2 is null or p.id > $2)
+         order by p.id limit $3",
+        organization,
+        page.after,
+        i64::from(page.limit),
+    )?
+    .into_iter()
+    .map(User::try_from)
+    .collect()
+}
+
+pub(super) async fn find(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    id: PrincipalId,
+) -> Result<Option<User>, StorageError> {
+    fetch_optional!(
+        conn,
+        Row,
+        "select p.id, u.email, p.name, u.role, p.state, p.created_at
+         from principals p
+         join users u on u.principal_id = p.id
+         where p.organization_id = $1 and p.id = $2",
+        organization,
+        id,
+    )?
+    .map(User::try_from)
+    .transpose()
+}
+
+pub(super) async fn organization_slug(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+) -> Result<Option<Slug>, StorageError> {
+    let sql = "select slug from organizations where id = $1";
+    let row = fetch_optional!(conn, (String,), sql, organization)?;
+    row.map(|(slug,)| Slug::parse(&slug).map_err(|error| StorageError::corrupt("slug", error)))
+        .transpose()
+}
+
+pub(super) async fn insert_login(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    user: &User,
     password_hash: &str,
-    role: UserRole,
 ) -> Result<(), StorageError> {
     execute!(
         conn,
         "insert into users (principal_id, organization_id, email, password_hash, role)
          values ($1, $2, $3, $4, $5)",
-        id,
+        user.id,
         organization,
-        email.as_str(),
+        user.email.as_str(),
         password_hash,
-        role.as_str(),
+        user.role.as_str(),
     )?;
     Ok(())
 }
@@ -56,6 +116,34 @@ pub(super) async fn first_owner(
         organization,
     )?;
     Ok(row.map(|(id,)| id))
+}
+
+/// Is there an owner who can act?
+pub(super) async fn has_active_owner(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+) -> Result<bool, StorageError> {
+    let (count,) = fetch_one!(
+        conn,
+        (i64,),
+        "select count(*)
+         from users u
+         join principals p on p.id = u.principal_id
+         where u.organization_id = $1 and u.role = 'owner' and p.state = 'active'",
+        organization,
+    )?;
+    Ok(count > 0)
+}
+
+pub(super) async fn set_role(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    user: PrincipalId,
+    role: UserRole,
+) -> Result<(), StorageError> {
+    let sql = "update users set role = $3 where principal_id = $1 and organization_id = $2";
+    execute!(conn, sql, user, organization, role.as_str())?;
+    Ok(())
 }
 
 pub(super) async fn set_password(

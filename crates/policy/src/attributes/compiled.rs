@@ -10,7 +10,11 @@ use super::{
     },
     value::{AttributeValue, Scalar, ValueType},
 };
-use crate::{decision::ReasonCode, name::AttributeName};
+use crate::{
+    decision::ReasonCode,
+    name::AttributeName,
+    text::{is_blank, misleads},
+};
 
 /// The largest compiled pattern, in bytes. `\w+` or `[a-z0-9-]{1,255}` need a fraction of it; `\w{1,64}`, which
 /// spells out all letters of all scripts 64 times, needs more.
@@ -147,7 +151,7 @@ impl CompiledAttribute {
 
     fn text_faults(&self, text: &str) -> Vec<ReasonCode> {
         let mut codes = Vec::new();
-        if text.chars().any(char::is_control) {
+        if misleads(text) {
             codes.push(ReasonCode::AttributeCharacters);
         }
         let limit = usize::try_from(self.declaration.max_length).unwrap_or(usize::MAX);
@@ -228,7 +232,7 @@ impl CompiledAttribute {
 fn restricts_nothing(json: &Value) -> Option<ReasonCode> {
     match json {
         Value::Null => Some(ReasonCode::AttributeNull),
-        Value::String(text) if text.trim().is_empty() => Some(ReasonCode::AttributeEmpty),
+        Value::String(text) if is_blank(text) => Some(ReasonCode::AttributeEmpty),
         Value::Array(items) if items.is_empty() => Some(ReasonCode::AttributeEmpty),
         _ => None,
     }

@@ -168,13 +168,15 @@ fn is_safe(number: i64) -> bool {
     (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&number)
 }
 
-/// A whole number within the safe range, or a finite fraction.
+/// 2^53, which is also what 2^53 + 1 becomes.
+const UNSAFE: f64 = 9_007_199_254_740_992.0;
+
+/// A whole number within the safe range however it is written, or a finite fraction.
 fn is_portable(number: &Number) -> bool {
     if number.is_i64() || number.is_u64() {
-        number.as_i64().is_some_and(is_safe)
-    } else {
-        number.as_f64().is_some_and(f64::is_finite)
+        return number.as_i64().is_some_and(is_safe);
     }
+    number.as_f64().is_some_and(|number| number.abs() < UNSAFE)
 }
 
 /// Reads `full-date` of [RFC 3339, section 5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6).

@@ -15,6 +15,7 @@ use crate::{
     ceiling::CompiledCeiling,
     name::{AttributeName, AudienceName, is_identifier},
     snapshot::{CompiledRole, PolicySnapshot},
+    text::{is_blank, misleads},
 };
 
 /// The most roles of one request.
@@ -295,7 +296,7 @@ fn check_resources(resources: &[Resource], refusals: &mut Refusals) {
 
 fn is_opaque_id(text: &str, max_bytes: usize) -> bool {
     let length_fits = text.len() <= max_bytes;
-    length_fits && !text.trim().is_empty() && !text.chars().any(char::is_control)
+    length_fits && !is_blank(text) && !misleads(text)
 }
 
 fn scope_of(roles: &[&CompiledRole]) -> Vec<String> {

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use key_admin::{
-    ApiKeyContext, KeyAdmin, KeyAdminSettings, MasterSecret, NewApiKey, Organization, Permission,
-    PresentedKey, Slug,
+    Act, ApiKeyContext, KeyAdmin, KeyAdminSettings, MasterSecret, NewApiKey, Organization,
+    Permission, PresentedKey, Slug,
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -78,7 +78,11 @@ impl App {
             allowed_networks: Vec::new(),
             rate_limit: None,
         };
-        let key = self.keys.create_key(new).await.unwrap();
+        let key = self
+            .keys
+            .create_key(&Act::on_command_line(), None, new)
+            .await
+            .unwrap();
         let presented = PresentedKey::parse(key.secret.expose_secret()).unwrap();
         let client = "192.0.2.1".parse().unwrap();
         self.keys.authenticate(&presented, client).await.unwrap()

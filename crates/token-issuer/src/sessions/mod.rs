@@ -1,12 +1,17 @@
 //! Sessions: one row per issued token, committed before the token leaves.
 //!
 //! Rows are written in groups: one task takes whatever waits, writes it in one statement, commits, and only then lets
-//! the waiting requests answer. A group forms by itself while the previous commit runs; there is no timer.
+//! the waiting requests answer. A group forms by itself while the previous commit runs; there is no timer. The keys'
+//! usage is counted in the same transaction, one row per key and group.
 
 mod store;
+mod usage;
+
+use std::time::Duration;
 
 use serde::Serialize;
 use storage::{Database, StorageError};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 pub use store::exists;
@@ -34,6 +39,8 @@ pub(crate) struct Recorded(());
 
 /// Requests that may wait for their row. At 20 µs per row this is well under a second of work.
 const QUEUE: usize = 8192;
+/// A database that takes longer has gone; its connection is given up, so that the next group gets another one.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Rows in one transaction.
 const MAX_BATCH: usize = 512;
 
@@ -104,7 +111,10 @@ impl Recorder {
         let (done, committed) = oneshot::channel();
         self.queue
             .try_send(Pending { row, done })
-            .map_err(|_| RecordError::Overloaded)?;
+            .map_err(|error| match error {
+                TrySendError::Full(_) => RecordError::Overloaded,
+                TrySendError::Closed(_) => RecordError::Unavailable,
+            })?;
         match committed.await {
             Ok(Ok(())) => Ok(Recorded(())),
             Ok(Err(error)) => Err(error),
@@ -134,7 +144,15 @@ async fn write_groups(database: Database, mut waiting: mpsc::Receiver<Pending>) 
 
 async fn write(database: &Database, group: &[Pending]) -> Result<(), RecordError> {
     let rows: Vec<&SessionRow> = group.iter().map(|pending| &pending.row).collect();
-    match try_write(database, &rows).await {
+    let written = tokio::time::timeout(WRITE_TIMEOUT, try_write(database, &rows)).await;
+    let Ok(written) = written else {
+        tracing::error!(
+            rows = rows.len(),
+            "the database did not commit sessions in time"
+        );
+        return Err(RecordError::Unavailable);
+    };
+    match written {
         Ok(()) => Ok(()),
         Err(error) if error.is_unavailable() => {
             tracing::error!(%error, rows = rows.len(), "sessions could not be recorded");
@@ -158,5 +176,6 @@ async fn try_write(database: &Database, rows: &[&SessionRow]) -> Result<(), Stor
             "not every row was written",
         ));
     }
+    usage::count(&mut tx, rows).await?;
     tx.commit().await
 }

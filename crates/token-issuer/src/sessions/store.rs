@@ -3,14 +3,15 @@ use storage::{
 };
 
 const INSERT: BatchSql = BatchSql {
-    sqlite: "insert into sessions (id, organization_id, audience_id, api_key_id, kid, subject, roles, attributes,
+    // Materialized, because SQLite would otherwise render the row's JSON anew for each column.
+    sqlite: "with rows as materialized (select value as row from json_each($1))
+             insert into sessions (id, organization_id, audience_id, api_key_id, kid, subject, roles, attributes,
                                    resources, request_id, client_address, issued_at, expires_at)
-             select unhex(value ->> 'id'), unhex(value ->> 'organization_id'), unhex(value ->> 'audience_id'),
-                    value ->> 'api_key_id', value ->> 'kid', value ->> 'subject', value -> 'roles',
-                    value -> 'attributes', value -> 'resources', value ->> 'request_id',
-                    value ->> 'client_address', (value ->> 'issued_at') * 1000000,
-                    (value ->> 'expires_at') * 1000000
-             from json_each($1)",
+             select unhex(row ->> 'id'), unhex(row ->> 'organization_id'), unhex(row ->> 'audience_id'),
+                    row ->> 'api_key_id', row ->> 'kid', row ->> 'subject', row -> 'roles', row -> 'attributes',
+                    row -> 'resources', row ->> 'request_id', row ->> 'client_address',
+                    (row ->> 'issued_at') * 1000000, (row ->> 'expires_at') * 1000000
+             from rows",
     postgres: "insert into sessions (id, organization_id, audience_id, api_key_id, kid, subject, roles, attributes,
                                      resources, request_id, client_address, issued_at, expires_at)
                select r.id, r.organization_id, r.audience_id, r.api_key_id, r.kid, r.subject, r.roles,
@@ -25,6 +26,54 @@ const INSERT: BatchSql = BatchSql {
 /// Writes all rows of the JSON list in one statement.
 pub(super) async fn insert(conn: Conn<'_>, rows: &str) -> Result<u64, StorageError> {
     execute_batch(conn, INSERT, rows).await
+}
+
+const COUNT: BatchSql = BatchSql {
+    sqlite: "insert into api_key_usage (api_key_id, organization_id, tokens_issued, last_used_at, last_used_address)
+             select value ->> 'api_key_id', unhex(value ->> 'organization_id'), value ->> 'tokens_issued',
+                    (value ->> 'last_used_at') * 1000000, value ->> 'last_used_address'
+             from json_each($1) where true
+             on conflict (api_key_id) do update set
+                 tokens_issued = api_key_usage.tokens_issued + excluded.tokens_issued,
+                 last_used_at = max(api_key_usage.last_used_at, excluded.last_used_at),
+                 last_used_address = case when excluded.last_used_at >= api_key_usage.last_used_at
+                     then excluded.last_used_address else api_key_usage.last_used_address end",
+    postgres: "insert into api_key_usage (api_key_id, organization_id, tokens_issued, last_used_at, last_used_address)
+               select r.api_key_id, r.organization_id, r.tokens_issued, to_timestamp(r.last_used_at),
+                      r.last_used_address
+               from jsonb_to_recordset($1::jsonb) as r(
+                   api_key_id text, organization_id uuid, tokens_issued bigint, last_used_at bigint,
+                   last_used_address text)
+               on conflict (api_key_id) do update set
+                   tokens_issued = api_key_usage.tokens_issued + excluded.tokens_issued,
+                   last_used_at = greatest(api_key_usage.last_used_at, excluded.last_used_at),
+                   last_used_address = case when excluded.last_used_at >= api_key_usage.last_used_at
+                       then excluded.last_used_address else api_key_usage.last_used_address end",
+};
+
+const COUNT_DAYS: BatchSql = BatchSql {
+    sqlite: "insert into api_key_usage_days (api_key_id, day, organization_id, tokens_issued)
+             select value ->> 'api_key_id', value ->> 'day', unhex(value ->> 'organization_id'),
+                    value ->> 'tokens_issued'
+             from json_each($1) where true
+             on conflict (api_key_id, day) do update set
+                 tokens_issued = api_key_usage_days.tokens_issued + excluded.tokens_issued",
+    postgres: "insert into api_key_usage_days (api_key_id, day, organization_id, tokens_issued)
+               select r.api_key_id, r.day, r.organization_id, r.tokens_issued
+               from jsonb_to_recordset($1::jsonb) as r(
+                   api_key_id text, day text, organization_id uuid, tokens_issued bigint)
+               on conflict (api_key_id, day) do update set
+                   tokens_issued = api_key_usage_days.tokens_issued + excluded.tokens_issued",
+};
+
+/// Adds to each key's count; one row per key. The time of last use only moves forward.
+pub(super) async fn count(conn: Conn<'_>, rows: &str) -> Result<u64, StorageError> {
+    execute_batch(conn, COUNT, rows).await
+}
+
+/// Adds to each key's count of each day; one row per key and day.
+pub(super) async fn count_days(conn: Conn<'_>, rows: &str) -> Result<u64, StorageError> {
+    execute_batch(conn, COUNT_DAYS, rows).await
 }
 
 /// Is there a row of this session in this organization?

@@ -4,16 +4,18 @@ mod issuing;
 mod organizations;
 mod starting;
 mod tokens;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use key_admin::users::Email;
 use key_admin::{
-    ApiKeyContext, KeyAdminSettings, KeyCeiling, MasterSecret, NewApiKey, Organization, Permission,
-    Permitted, PresentedKey, Slug, TokensIssue,
+    Act, ApiKeyContext, KeyAdminSettings, KeyCeiling, MasterSecret, NewApiKey, Organization,
+    Permission, PresentedKey, Slug,
 };
-use policy::{GrantRequest, Resource};
+use policy::operations::markers::IssueSessionToken;
+use policy::{GrantRequest, Permitted, Resource};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use storage::{Database, ManualClock, PrincipalId, Timestamp};
@@ -35,7 +37,7 @@ struct App {
     services: Services,
     organization: Organization,
     owner: PrincipalId,
-    caller: Permitted<TokensIssue>,
+    caller: Permitted<IssueSessionToken>,
 }
 
 impl App {
@@ -44,7 +46,7 @@ impl App {
         let (organization, owner) = found(&services, "acme", "ada@example.com").await.unwrap();
         let caller = caller(&services, &organization, owner).await;
         Self {
-            caller: caller.permit().unwrap(),
+            caller: services.authorizer.permit(caller).unwrap(),
             database,
             services,
             organization,
@@ -53,6 +55,14 @@ impl App {
     }
 
     async fn issues(&self, subject: &str) -> Result<IssuedToken, IssueError> {
+        self.issues_to(&self.caller, subject).await
+    }
+
+    async fn issues_to(
+        &self,
+        caller: &Permitted<IssueSessionToken>,
+        subject: &str,
+    ) -> Result<IssuedToken, IssueError> {
         let request = IssueRequest {
             grant: request(subject),
             origin: Origin {
@@ -60,7 +70,7 @@ impl App {
                 client: "2001:db8::7".parse().unwrap(),
             },
         };
-        self.services.issuer.issue(&self.caller, request).await
+        self.services.issuer.issue(caller, request).await
     }
 }
 
@@ -108,7 +118,10 @@ async fn caller(
         allowed_networks: Vec::new(),
         rate_limit: None,
     };
-    let key = services.create_api_key(new).await.unwrap();
+    let key = services
+        .create_api_key(&Act::on_command_line(), None, new)
+        .await
+        .unwrap();
     let presented = PresentedKey::parse(key.secret.expose_secret()).unwrap();
     let client = "192.0.2.1".parse().unwrap();
     services

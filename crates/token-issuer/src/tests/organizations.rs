@@ -35,7 +35,7 @@ async fn an_organization_begins_with_all_it_needs_to_issue() {
         let first_owner = key_admin::users::first_owner(&database, organization.id);
         assert_eq!(first_owner.await.unwrap(), Some(owner));
         let caller = caller(&services, &organization, owner).await;
-        let caller = caller.permit().unwrap();
+        let caller = services.authorizer.permit(caller).unwrap();
         let claims = services.issuer.preview(&caller, request("user-42"));
         assert_eq!(claims.await.unwrap().subject(), "user-42");
     })
@@ -130,12 +130,19 @@ async fn a_key_cannot_be_limited_to_what_is_not_declared() {
             allowed_networks: Vec::new(),
             rate_limit: None,
         };
-        let refused = app.services.create_api_key(new).await.unwrap_err();
+        let act = key_admin::Act::on_command_line();
+        let refused = app
+            .services
+            .create_api_key(&act, None, new)
+            .await
+            .unwrap_err();
         assert_eq!(
             refused.to_string(),
             "the key's limits are not usable: there is no role `auditor`"
         );
-        let keys = app.services.keys.list_keys(app.organization.id).await;
+        let all = key_admin::KeyFilter::default();
+        let keys = &app.services.keys;
+        let keys = keys.list_keys(app.organization.id, &all, None, 100).await;
         assert_eq!(keys.unwrap().len(), 1);
     })
     .await;

@@ -1,9 +1,14 @@
 //! Keys on both engines, through the service that API, console and command line call.
 
 mod authenticating;
+mod changing;
+mod covering;
 mod creating;
 mod guessing;
 mod hashes;
+mod listing;
+mod model;
+mod rotating;
 
 use secrecy::{ExposeSecret, SecretString};
 

@@ -1,0 +1,580 @@
+//! API keys over HTTP.
+
+pub mod types;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use key_admin::{ApiKeyId, CreatedKey, KeyFilter, KeyState, ListedKey, PresentedKey};
+use policy::operations::markers;
+use serde::{Deserialize, Serialize};
+use storage::{OrganizationId, PrincipalId, Timestamp};
+use utoipa::{IntoParams, ToSchema};
+
+use self::types::{
+    ApiKeyList, ApiKeyView, CreateApiKeyRequest, CreatedApiKey, IssuedCounts, UpdateApiKeyRequest,
+};
+use crate::caller::{Caller, RequestOrigin, act};
+use crate::json::JsonBody;
+use crate::middleware::not_found;
+use crate::problem::{Problem, ProblemBody};
+use crate::query::{PathId, Query, decode_cursor, invalid, limit, next_cursor};
+use crate::state::ApiState;
+
+/// Which API keys to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListApiKeysQuery {
+    /// How many, 50 when left out.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Part of the name, in any case, or the first characters.
+    #[param(max_length = 100)]
+    search: Option<String>,
+    /// Only those of this user or service account.
+    #[param(value_type = Option<String>)]
+    owner_id: Option<PrincipalId>,
+    /// Only those in this state: `active`, `disabled`, `expired` or `revoked`.
+    state: Option<String>,
+}
+
+/// How to rotate an API key.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateApiKeyRequest {
+    /// How long the old secret works beside the new one, never longer than the key itself.
+    #[serde(default)]
+    #[schema(default = 0, minimum = 0, maximum = 604_800)]
+    grace_seconds: u32,
+}
+
+/// Why an API key is taken back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeApiKeyRequest {
+    /// For the audit trail and the list of keys.
+    #[serde(default)]
+    #[schema(max_length = 500, default = "")]
+    reason: String,
+}
+
+/// A key that somebody found.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReportLeakRequest {
+    /// The whole key.
+    #[schema(examples("jtn_…"), max_length = 66)]
+    api_key: String,
+}
+
+/// How much an API key is used.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApiKeyUsage {
+    /// How many tokens were issued.
+    tokens_issued: IssuedCounts,
+    /// When the last one was issued, to the minute; absent for never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
+    last_used_at: Option<String>,
+    /// From where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    last_used_address: Option<String>,
+    /// Today and the 29 days before, oldest first, without gaps.
+    days: Vec<ApiKeyUsageDay>,
+}
+
+/// One day of an API key.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApiKeyUsageDay {
+    /// The UTC day.
+    #[schema(format = Date)]
+    day: String,
+    /// How many tokens were issued.
+    tokens_issued: i64,
+}
+
+/// List API keys
+///
+/// Newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/api-keys",
+    operation_id = "listApiKeys",
+    tag = "API keys",
+    params(ListApiKeysQuery),
+    responses(
+        (status = 200, description = "A page of keys", body = ApiKeyList),
+        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn list_api_keys(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<markers::ListApiKeys>,
+    Query(query): Query<ListApiKeysQuery>,
+) -> Result<Json<ApiKeyList>, Problem> {
+    let limit = limit(query.limit)?;
+    let before = decode_cursor(query.cursor.as_deref(), position)?;
+    if query
+        .search
+        .as_ref()
+        .is_some_and(|search| !is_searchable(search))
+    {
+        let detail = "`search` has 1 to 100 characters, none of them control characters.";
+        return Err(invalid("/search", "invalid_filter", detail));
+    }
+    let filter = KeyFilter {
+        search: query.search,
+        owner: query.owner_id,
+        state: query.state.as_deref().map(key_state).transpose()?,
+    };
+    let keys = &state.services.keys;
+    let mut found = keys
+        .list_keys(caller.organization(), &filter, before, limit + 1)
+        .await?;
+    let next_cursor = next_cursor(&mut found, limit, |listed| {
+        format!("{} {}", listed.key.created_at.unix_micros(), listed.key.id)
+    });
+    Ok(Json(ApiKeyList {
+        data: found.into_iter().map(ApiKeyView::from).collect(),
+        next_cursor,
+    }))
+}
+
+fn is_searchable(text: &str) -> bool {
+    (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+fn position(text: &str) -> Option<(Timestamp, ApiKeyId)> {
+    let (micros, id) = text.split_once(' ')?;
+    Some((
+        Timestamp::from_unix_micros(micros.parse().ok()?),
+        id.parse().ok()?,
+    ))
+}
+
+fn key_state(name: &str) -> Result<KeyState, Problem> {
+    let found = KeyState::ALL
+        .iter()
+        .copied()
+        .find(|state| state.as_str() == name);
+    found.ok_or_else(|| {
+        invalid(
+            "/state",
+            "invalid_state",
+            "`state` is active, disabled, expired or revoked.",
+        )
+    })
+}
+
+/// Create an API key
+///
+/// The secret is in this answer and nowhere else, ever. The new key is no stronger than the one that asks for it.
+#[utoipa::path(
+    post,
+    path = "/v1/api-keys",
+    operation_id = "createApiKey",
+    tag = "API keys",
+    request_body = CreateApiKeyRequest,
+    responses(
+        (status = 201, description = "The key, with its secret", body = CreatedApiKey),
+        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The owner has as many live keys as allowed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn create_api_key(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<markers::CreateApiKey>,
+    RequestOrigin(origin): RequestOrigin,
+    JsonBody(body): JsonBody<CreateApiKeyRequest>,
+) -> Result<Response, Problem> {
+    let services = &state.services;
+    let new = body.into_new(caller.organization(), caller.owner(), services.clock.now())?;
+    let created = services
+        .create_api_key(&act(&caller, origin), Some(&caller), new)
+        .await?;
+    let created = with_secret(&state, caller.organization(), created).await;
+    Ok((StatusCode::CREATED, Json(created)).into_response())
+}
+
+/// Show an API key
+///
+/// Everything but its secret, which nobody can see again.
+#[utoipa::path(
+    get,
+    path = "/v1/api-keys/{id}",
+    operation_id = "getApiKey",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    responses(
+        (status = 200, description = "The key", body = ApiKeyView),
+        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn get_api_key(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<markers::GetApiKey>,
+    PathId(id): PathId<ApiKeyId>,
+) -> Result<Json<ApiKeyView>, Problem> {
+    view(&state, caller.organization(), id).await.map(Json)
+}
+
+/// Change an API key
+///
+/// What is left out stays as it is. The changed key is no stronger than the one that asks, the fields that stay included.
+#[utoipa::path(
+    patch,
+    path = "/v1/api-keys/{id}",
+    operation_id = "updateApiKey",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    request_body = UpdateApiKeyRequest,
+    responses(
+        (status = 200, description = "The key as it is now", body = ApiKeyView),
+        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The key is revoked, or would be one live key too many", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn update_api_key(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<markers::UpdateApiKey>,
+    PathId(id): PathId<ApiKeyId>,
+    RequestOrigin(origin): RequestOrigin,
+    JsonBody(body): JsonBody<UpdateApiKeyRequest>,
+) -> Result<Json<ApiKeyView>, Problem> {
+    let (act, organization) = (act(&caller, origin), caller.organization());
+    let patch = body.into_patch()?;
+    state
+        .services
+        .update_api_key(&act, Some(&caller), organization, id, patch)
+        .await?;
+    view(&state, organization, id).await.map(Json)
+}
+
+/// Rotate an API key
+///
+/// Gives it a new secret. The old one works for the grace period, and no longer than the key itself.
+#[utoipa::path(
+    post,
+    path = "/v1/api-keys/{id}/rotate",
+    operation_id = "rotateApiKey",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    request_body = RotateApiKeyRequest,
+    responses(
+        (status = 200, description = "The key, with its new secret", body = CreatedApiKey),
+        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The key is revoked or expired", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn rotate_api_key(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<markers::RotateApiKey>,
+    PathId(id): PathId<ApiKeyId>,
+    RequestOrigin(origin): RequestOrigin,
+    JsonBody(body): JsonBody<RotateApiKeyRequest>,
+) -> Result<Json<CreatedApiKey>, Problem> {
+    let (act, organization) = (act(&caller, origin), caller.organization());
+    let keys = &state.services.keys;
+    let rotated = keys
+        .rotate_key(&act, Some(&caller), organization, id, body.grace_seconds)
+        .await?;
+    Ok(Json(with_secret(&state, organization, rotated).await))
+}
+
+/// Disable an API key
+///
+/// It stops working at once, on every node within two seconds, and can be enabled again.
+#[utoipa::path(
+    post,
+    path = "/v1/api-keys/{id}/disable",
+    operation_id = "disableApiKey",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    responses(
+        (status = 200, description = "The key as it is now", body = ApiKeyView),
+        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The key is revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn disable_api_key(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<markers::DisableApiKey>,
+    PathId(id): PathId<ApiKeyId>,
+    RequestOrigin(origin): RequestOrigin,
+) -> Result<Json<ApiKeyView>, Problem> {
+    let (act, organization) = (act(&caller, origin), caller.organization());
+    state
+        .services
+        .keys
+        .disable_key(&act, organization, id)
+        .await?;
+    view(&state, organization, id).await.map(Json)
+}
+
+/// Enable an API key
+///
+/// Undoes disabling. The key is no stronger than the one that asks.
+#[utoipa::path(
+    post,
+    path = "/v1/api-keys/{id}/enable",
+    operation_id = "enableApiKey",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    responses(
+        (status = 200, description = "The key as it is now", body = ApiKeyView),
+        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The key is revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn enable_api_key(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<markers::EnableApiKey>,
+    PathId(id): PathId<ApiKeyId>,
+    RequestOrigin(origin): RequestOrigin,
+) -> Result<Json<ApiKeyView>, Problem> {
+    let (act, organization) = (act(&caller, origin), caller.organization());
+    state
+        .services
+        .keys
+        .enable_key(&act, Some(&caller), organization, id)
+        .await?;
+    view(&state, organization, id).await.map(Json)
+}
+
+/// Revoke an API key
+///
+/// It stops working for good, at once, on every node within two seconds. Revoking a revoked key changes nothing.
+#[utoipa::path(
+    post,
+    path = "/v1/api-keys/{id}/revoke",
+    operation_id = "revokeApiKey",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    request_body = RevokeApiKeyRequest,
+    responses(
+        (status = 200, description = "The key as it is now", body = ApiKeyView),
+        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn revoke_api_key(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<markers::RevokeApiKey>,
+    PathId(id): PathId<ApiKeyId>,
+    RequestOrigin(origin): RequestOrigin,
+    JsonBody(body): JsonBody<RevokeApiKeyRequest>,
+) -> Result<Json<ApiKeyView>, Problem> {
+    let (act, organization) = (act(&caller, origin), caller.organization());
+    let reason = Some(body.reason.as_str()).filter(|reason| !reason.is_empty());
+    state
+        .services
+        .keys
+        .revoke_key(&act, organization, id, reason)
+        .await?;
+    view(&state, organization, id).await.map(Json)
+}
+
+/// Delete an API key
+///
+/// Like revoking, and it disappears from lists. Its audit trail and its counts stay.
+#[utoipa::path(
+    delete,
+    path = "/v1/api-keys/{id}",
+    operation_id = "deleteApiKey",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn delete_api_key(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<markers::DeleteApiKey>,
+    PathId(id): PathId<ApiKeyId>,
+    RequestOrigin(origin): RequestOrigin,
+) -> Result<StatusCode, Problem> {
+    let act = act(&caller, origin);
+    state
+        .services
+        .keys
+        .delete_key(&act, caller.organization(), id)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Report a leaked API key
+///
+/// For whoever finds a key, in a repository, a log, a chat: it is revoked at once. Having all of it is proof enough; no
+/// other credential is needed. The address of the finder is kept in the audit trail.
+#[utoipa::path(
+    post,
+    path = "/v1/api-keys/report-leak",
+    operation_id = "reportLeakedApiKey",
+    tag = "API keys",
+    request_body = ReportLeakRequest,
+    responses(
+        (status = 204, description = "The key is revoked"),
+        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "This is no key of this installation", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(()),
+)]
+pub async fn report_leaked_api_key(
+    State(state): State<ApiState>,
+    RequestOrigin(origin): RequestOrigin,
+    JsonBody(body): JsonBody<ReportLeakRequest>,
+) -> Result<StatusCode, Problem> {
+    let found = PresentedKey::parse(&body.api_key).map_err(|_| not_found())?;
+    let keys = &state.services.keys;
+    keys.report_leak(&found, origin.client, Some(origin.request_id))
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Show how much an API key is used
+///
+/// Counts are exact: they are written with the sessions themselves.
+#[utoipa::path(
+    get,
+    path = "/v1/api-keys/{id}/usage",
+    operation_id = "getApiKeyUsage",
+    tag = "API keys",
+    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    responses(
+        (status = 200, description = "Its usage", body = ApiKeyUsage),
+        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn get_api_key_usage(
+    State(state): State<ApiState>,
+    Caller(caller): Caller<markers::GetApiKeyUsage>,
+    PathId(id): PathId<ApiKeyId>,
+) -> Result<Json<ApiKeyUsage>, Problem> {
+    let usage = state
+        .services
+        .keys
+        .usage(caller.organization(), id)
+        .await?
+        .ok_or_else(not_found)?;
+    let days = usage.days.into_iter().map(|day| ApiKeyUsageDay {
+        day: day.day,
+        tokens_issued: day.tokens_issued,
+    });
+    Ok(Json(ApiKeyUsage {
+        tokens_issued: IssuedCounts {
+            today: usage.tokens_issued.today,
+            last_30_days: usage.tokens_issued.last_30_days,
+            ever: usage.tokens_issued.ever,
+        },
+        last_used_at: usage.last_used_at.map(|at| at.to_string()),
+        last_used_address: usage.last_used_address,
+        days: days.collect(),
+    }))
+}
+
+async fn view(
+    state: &ApiState,
+    organization: OrganizationId,
+    id: ApiKeyId,
+) -> Result<ApiKeyView, Problem> {
+    let found = state.services.keys.get_key(organization, id).await?;
+    found.map(ApiKeyView::from).ok_or_else(not_found)
+}
+
+/// The key is made, and its secret exists only here: it is answered also when the key cannot be read back just now.
+async fn with_secret(
+    state: &ApiState,
+    organization: OrganizationId,
+    created: CreatedKey,
+) -> CreatedApiKey {
+    let read_back = state
+        .services
+        .keys
+        .get_key(organization, created.key.id)
+        .await
+        .ok()
+        .flatten();
+    let now = state.services.clock.now();
+    let listed = read_back.unwrap_or_else(|| ListedKey::of(created.key, now));
+    CreatedApiKey::new(listed.into(), &created.secret)
+}

@@ -1,0 +1,96 @@
+use serde::Serialize;
+use storage::{OrganizationId, PrincipalId, StorageError, Timestamp};
+
+use super::{ApiKey, ApiKeyId, KeyState, store};
+use crate::KeyAdmin;
+
+/// The most keys of one page.
+pub const MAX_PAGE: u32 = 101;
+
+/// Which keys to list; what is absent does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct KeyFilter {
+    /// Part of the name, in any case, or the first characters of the id with or without `jtn_` or `key_`.
+    pub search: Option<String>,
+    /// Whose keys.
+    pub owner: Option<PrincipalId>,
+    /// In which state they are now.
+    pub state: Option<KeyState>,
+}
+
+/// A key as lists show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ListedKey {
+    /// The key.
+    #[serde(flatten)]
+    pub key: ApiKey,
+    /// Whether it works now.
+    pub state: KeyState,
+    /// Its owner's name for people.
+    pub owner_name: String,
+    /// `user` or `service_account`.
+    pub owner_kind: String,
+    /// The name of whoever made it.
+    pub created_by_name: Option<String>,
+    /// When a token was last issued with it, to the minute.
+    pub last_used_at: Option<Timestamp>,
+    /// From where that was.
+    pub last_used_address: Option<String>,
+    /// How many tokens were issued with it.
+    pub tokens_issued: TokenCounts,
+}
+
+impl ListedKey {
+    /// A key of which nothing more is known, for who has just made it.
+    pub fn of(key: ApiKey, now: Timestamp) -> Self {
+        Self {
+            state: key.state(now),
+            key,
+            owner_name: String::new(),
+            owner_kind: String::new(),
+            created_by_name: None,
+            last_used_at: None,
+            last_used_address: None,
+            tokens_issued: TokenCounts::default(),
+        }
+    }
+}
+
+/// How many tokens were issued. Days are UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TokenCounts {
+    /// Since midnight.
+    pub today: i64,
+    /// Today and on the 29 days before.
+    pub last_30_days: i64,
+    /// Since the key was made.
+    pub ever: i64,
+}
+
+impl KeyAdmin {
+    /// One key; `None` when the organization has no such key.
+    pub async fn get_key(
+        &self,
+        organization: OrganizationId,
+        id: ApiKeyId,
+    ) -> Result<Option<ListedKey>, StorageError> {
+        let now = self.clock.now();
+        let mut read = self.database.read().await?;
+        store::listing::get(read.conn(), organization, id, now).await
+    }
+
+    /// The organization's keys, newest first: at most `limit` (1 to [`MAX_PAGE`]; other numbers are brought there),
+    /// and only those after `before` in this order, the creation time and id of the last key of the page before.
+    pub async fn list_keys(
+        &self,
+        organization: OrganizationId,
+        filter: &KeyFilter,
+        before: Option<(Timestamp, ApiKeyId)>,
+        limit: u32,
+    ) -> Result<Vec<ListedKey>, StorageError> {
+        let now = self.clock.now();
+        let page = (before, limit.clamp(1, MAX_PAGE));
+        let mut read = self.database.read().await?;
+        store::listing::list(read.conn(), organization, filter, page, now).await
+    }
+}

@@ -1,0 +1,111 @@
+//! The two tables: what each operation needs, and what each role of a user includes.
+
+use key_admin::Permission;
+use key_admin::users::UserRole;
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident = $id:literal needs $permission:expr,)*) => {
+        /// An operation of the API, under the name it has in the OpenAPI document.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Operation {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Operation {
+            /// All that need a caller.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its `operationId`.
+            pub const fn id(self) -> &'static str {
+                match self {
+                    $(Self::$name => $id,)*
+                }
+            }
+
+            /// The permission it needs; `None` when any caller may.
+            pub const fn permission(self) -> Option<Permission> {
+                match self {
+                    $(Self::$name => $permission,)*
+                }
+            }
+        }
+
+        /// Each operation as a type, for the signatures of what needs it.
+        pub mod markers {
+            $(
+                #[doc = concat!("`", $id, "`")]
+                #[derive(Clone, Copy, Debug)]
+                pub enum $name {}
+
+                impl super::Marker for $name {
+                    const OPERATION: super::Operation = super::Operation::$name;
+                }
+            )*
+        }
+    };
+}
+
+/// An operation as a type.
+pub trait Marker {
+    /// The operation.
+    const OPERATION: Operation;
+}
+
+operations! {
+    /// Exchange the key for a session token.
+    IssueSessionToken = "issueSessionToken" needs Some(Permission::TokensIssue),
+    /// Show the caller.
+    GetAccount = "getAccount" needs None,
+    /// List API keys.
+    ListApiKeys = "listApiKeys" needs Some(Permission::KeysRead),
+    /// Show an API key.
+    GetApiKey = "getApiKey" needs Some(Permission::KeysRead),
+    /// Show how much an API key is used.
+    GetApiKeyUsage = "getApiKeyUsage" needs Some(Permission::KeysRead),
+    /// Make an API key.
+    CreateApiKey = "createApiKey" needs Some(Permission::KeysWrite),
+    /// Change an API key.
+    UpdateApiKey = "updateApiKey" needs Some(Permission::KeysWrite),
+    /// Give an API key a new secret.
+    RotateApiKey = "rotateApiKey" needs Some(Permission::KeysWrite),
+    /// Switch an API key off.
+    DisableApiKey = "disableApiKey" needs Some(Permission::KeysWrite),
+    /// Switch an API key on again.
+    EnableApiKey = "enableApiKey" needs Some(Permission::KeysWrite),
+    /// Take an API key back.
+    RevokeApiKey = "revokeApiKey" needs Some(Permission::KeysWrite),
+    /// Remove an API key.
+    DeleteApiKey = "deleteApiKey" needs Some(Permission::KeysWrite),
+    /// List users.
+    ListUsers = "listUsers" needs Some(Permission::UsersRead),
+    /// Show a user.
+    GetUser = "getUser" needs Some(Permission::UsersRead),
+    /// Make a user.
+    CreateUser = "createUser" needs Some(Permission::UsersWrite),
+    /// Change a user.
+    UpdateUser = "updateUser" needs Some(Permission::UsersWrite),
+    /// Remove a user.
+    DeleteUser = "deleteUser" needs Some(Permission::UsersWrite),
+    /// List service accounts.
+    ListServiceAccounts = "listServiceAccounts" needs Some(Permission::UsersRead),
+    /// Show a service account.
+    GetServiceAccount = "getServiceAccount" needs Some(Permission::UsersRead),
+    /// Make a service account.
+    CreateServiceAccount = "createServiceAccount" needs Some(Permission::UsersWrite),
+    /// Change a service account.
+    UpdateServiceAccount = "updateServiceAccount" needs Some(Permission::UsersWrite),
+    /// Remove a service account.
+    DeleteServiceAccount = "deleteServiceAccount" needs Some(Permission::UsersWrite),
+    /// List what happened.
+    ListAuditEvents = "listAuditEvents" needs Some(Permission::AuditRead),
+}
+
+/// The permissions that a user's role includes. Keys of a user hold at most these.
+pub fn role_permissions(role: UserRole) -> Vec<Permission> {
+    let all = Permission::ALL.iter().copied();
+    match role {
+        UserRole::Owner | UserRole::Admin => all.collect(),
+        UserRole::Member => vec![Permission::TokensIssue, Permission::KeysRead],
+        UserRole::Viewer => all.filter(|permission| permission.is_read()).collect(),
+    }
+}

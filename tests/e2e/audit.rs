@@ -1,0 +1,276 @@
+//! The audit trail, over HTTP.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, App, PASSWORD, on_both_engines};
+
+const EVENTS: &str = "/v1/audit-events";
+
+async fn call(app: &App, method: Method, path: &str, body: Option<Value>) -> Answer {
+    let request = app.http.request(method, app.server.url() + path);
+    let request = match body {
+        Some(body) => request.json(&body),
+        None => request,
+    };
+    app.send(request.header("x-api-key", &app.key)).await
+}
+
+async fn events(app: &App, query: &str) -> Vec<Value> {
+    let answer = call(app, Method::GET, &format!("{EVENTS}{query}"), None).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()["data"].as_array().unwrap().clone()
+}
+
+fn of<'a>(events: &'a [Value], member: &str) -> Vec<&'a str> {
+    let texts = events.iter().map(|event| event[member].as_str().unwrap());
+    texts.collect()
+}
+
+async fn caller_id(app: &App) -> String {
+    let account = call(app, Method::GET, "/v1/account", None).await.json();
+    account["api_key"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn make_account(app: &App, name: &str) -> String {
+    let body = json!({ "name": name });
+    let made = call(app, Method::POST, "/v1/service-accounts", Some(body)).await;
+    made.json()["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn every_change_tells_who_made_it_and_in_which_request() {
+    on_both_engines(|app| async move {
+        let new = json!({ "email": "grace@example.com", "password": PASSWORD, "role": "member" });
+        let created = call(&app, Method::POST, "/v1/users", Some(new)).await;
+        let id = created.json()["id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/users/{id}");
+        let change = json!({ "role": "admin", "password": "another horse battery" });
+        let changed = call(&app, Method::PATCH, &path, Some(change.clone())).await;
+        // No change, no event.
+        call(&app, Method::PATCH, &path, Some(json!({ "role": "admin" }))).await;
+        let removed = call(&app, Method::DELETE, &path, None).await;
+        assert_eq!(removed.status, 204);
+
+        let found = events(&app, &format!("?target_id={id}")).await;
+        assert_eq!(
+            of(&found, "action"),
+            ["user.delete", "user.update", "user.create"]
+        );
+        let requests = [&removed, &changed, &created].map(|answer| answer.header("x-request-id"));
+        assert_eq!(of(&found, "request_id"), requests);
+        let caller = caller_id(&app).await;
+        for event in &found {
+            assert_eq!(
+                (&event["actor_kind"], &event["actor_id"]),
+                (&json!("api_key"), &json!(caller))
+            );
+            assert_eq!(
+                (&event["target_kind"], &event["target_id"]),
+                (&json!("user"), &json!(id))
+            );
+            assert_eq!(event["client_address"], "127.0.0.1");
+            assert!(event["id"].as_str().unwrap().starts_with("evt_"), "{event}");
+            assert!(event["at"].as_str().unwrap().ends_with('Z'), "{event}");
+        }
+        let update = &found[1]["detail"];
+        assert_eq!(
+            (&update["before"]["role"], &update["after"]["role"]),
+            (&json!("member"), &json!("admin"))
+        );
+        assert_eq!(update["password"], "changed");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_trail_holds_no_password_and_no_secret() {
+    on_both_engines(|app| async move {
+        let user = json!({ "email": "grace@example.com", "password": PASSWORD, "role": "admin" });
+        let user = call(&app, Method::POST, "/v1/users", Some(user))
+            .await
+            .json();
+        let user_path = format!("/v1/users/{}", user["id"].as_str().unwrap());
+        let change = json!({ "password": "another horse battery" });
+        assert_eq!(
+            call(&app, Method::PATCH, &user_path, Some(change))
+                .await
+                .status,
+            200
+        );
+        let key = json!({ "name": "x", "permissions": ["tokens:issue"], "owner_id": user["id"] });
+        let created = call(&app, Method::POST, "/v1/api-keys", Some(key))
+            .await
+            .json();
+        let key_path = format!(
+            "/v1/api-keys/{}/rotate",
+            created["api_key"]["id"].as_str().unwrap()
+        );
+        let rotated = call(&app, Method::POST, &key_path, Some(json!({})))
+            .await
+            .json();
+        let remove = format!("{user_path}?revoke_keys=true");
+        assert_eq!(call(&app, Method::DELETE, &remove, None).await.status, 204);
+
+        let trail = call(&app, Method::GET, EVENTS, None).await;
+        for done in [
+            "user.create",
+            "user.update",
+            "user.delete",
+            "api_key.create",
+            "api_key.rotate",
+        ] {
+            assert!(trail.text.contains(done), "{done}: {}", trail.text);
+        }
+        for key in [&created, &rotated] {
+            // `jtn_`, the id, `_`, and what is secret.
+            let secret = &key["secret"].as_str().unwrap()[17..];
+            assert!(!trail.text.contains(secret), "{}", trail.text);
+        }
+        for secret in ["horse", "argon2", "password_hash", "secret_hash"] {
+            assert!(!trail.text.contains(secret), "{secret}: {}", trail.text);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_command_line_is_an_actor_without_an_id_or_address() {
+    on_both_engines(|app| async move {
+        let caller = caller_id(&app).await;
+        let found = events(&app, &format!("?target_id={caller}")).await;
+        assert_eq!(of(&found, "action"), ["api_key.create"]);
+        assert_eq!(found[0]["actor_kind"], "command_line");
+        for absent in ["actor_id", "client_address", "request_id"] {
+            assert!(found[0].get(absent).is_none(), "{absent}: {}", found[0]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_refused_leaves_no_event() {
+    on_both_engines(|app| async move {
+        let before = events(&app, "").await;
+        let ada = format!("/v1/users/{}", app.owner);
+        for (method, path, body, status) in [
+            (
+                Method::PATCH,
+                ada.as_str(),
+                Some(json!({ "role": "viewer" })),
+                409,
+            ),
+            (Method::DELETE, ada.as_str(), None, 409),
+            (
+                Method::POST,
+                "/v1/service-accounts",
+                Some(json!({ "name": "" })),
+                422,
+            ),
+            (Method::DELETE, "/v1/service-accounts/nonsense", None, 404),
+        ] {
+            assert_eq!(call(&app, method, path, body).await.status, status);
+        }
+        assert_eq!(events(&app, "").await, before);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_are_filtered_and_paged_newest_first() {
+    on_both_engines(|app| async move {
+        let mut accounts = Vec::new();
+        for name in ["a", "b", "c", "d", "e"] {
+            accounts.push(make_account(&app, name).await);
+        }
+        accounts.reverse();
+        let suspend = json!({ "state": "suspended" });
+        let path = format!("/v1/service-accounts/{}", accounts[0]);
+        assert_eq!(
+            call(&app, Method::PATCH, &path, Some(suspend)).await.status,
+            200
+        );
+
+        let created = events(&app, "?action=service_account.create").await;
+        assert_eq!(of(&created, "target_id"), accounts);
+        let caller = caller_id(&app).await;
+        assert_eq!(events(&app, &format!("?actor_id={caller}")).await.len(), 6);
+        assert!(
+            events(&app, &format!("?actor_id={}", app.owner))
+                .await
+                .is_empty()
+        );
+        let both = format!("?action=service_account.update&target_id={}", accounts[0]);
+        assert_eq!(events(&app, &both).await.len(), 1);
+        let neither = format!("?action=service_account.update&target_id={}", accounts[1]);
+        assert!(events(&app, &neither).await.is_empty());
+
+        let all = events(&app, "").await;
+        let mut sorted = of(&all, "id");
+        sorted.sort_unstable_by(|a, b| b.cmp(a));
+        assert_eq!(of(&all, "id"), sorted);
+        for filter in ["", "&action=service_account.create"] {
+            let mut paged = Vec::new();
+            let mut query = format!("?limit=2{filter}");
+            loop {
+                let page = call(&app, Method::GET, &format!("{EVENTS}{query}"), None)
+                    .await
+                    .json();
+                paged.extend(page["data"].as_array().unwrap().clone());
+                match page["next_cursor"].as_str() {
+                    Some(cursor) => query = format!("?limit=2{filter}&cursor={cursor}"),
+                    None => break,
+                }
+            }
+            assert_eq!(
+                paged,
+                if filter.is_empty() {
+                    all.clone()
+                } else {
+                    created.clone()
+                }
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_organization_has_a_trail_of_its_own() {
+    on_both_engines(|app| async move {
+        let id = make_account(&app, "ours").await;
+        let stranger = app.key_of_another_organization().await;
+        for query in [String::new(), format!("?target_id={id}")] {
+            let request = app.http.get(format!("{}{EVENTS}{query}", app.server.url()));
+            let answer = app.send(request.header("x-api-key", &stranger)).await;
+            assert_eq!(answer.status, 200);
+            assert!(
+                !answer.text.contains(&id) && !answer.text.contains("ours"),
+                "{}",
+                answer.text
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_parameters_are_refused() {
+    on_both_engines(|app| async move {
+        let long = format!("?actor_id={}", "x".repeat(101));
+        for (query, code) in [
+            ("?limit=0", "invalid_limit"),
+            ("?limit=x", "invalid_query"),
+            ("?cursor=x", "invalid_cursor"),
+            ("?since=2026-01-01", "invalid_query"),
+            ("?action=", "invalid_filter"),
+            ("?action=%00", "invalid_filter"),
+            ("?target_id=%27%20or%201%3D1", "invalid_filter"),
+            (long.as_str(), "invalid_filter"),
+        ] {
+            let answer = call(&app, Method::GET, &format!("{EVENTS}{query}"), None).await;
+            answer.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, code);
+        }
+    })
+    .await;
+}
