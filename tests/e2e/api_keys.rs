@@ -22,13 +22,8 @@ async fn call_with(
     path: &str,
     body: Option<Value>,
 ) -> Answer {
-    let mut request = app
-        .http
-        .request(method, format!("{}/v1/api-keys{path}", app.server.url()));
-    if let Some(body) = body {
-        request = request.json(&body);
-    }
-    app.send(request.header("x-api-key", key)).await
+    app.call_with(key, method, &format!("/v1/api-keys{path}"), body)
+        .await
 }
 
 async fn create(app: &App, body: Value) -> (String, String) {

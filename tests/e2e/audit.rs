@@ -3,21 +3,14 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, PASSWORD, on_both_engines};
+use crate::support::{App, PASSWORD, on_both_engines};
 
 const EVENTS: &str = "/v1/audit-events";
 
-async fn call(app: &App, method: Method, path: &str, body: Option<Value>) -> Answer {
-    let request = app.http.request(method, app.server.url() + path);
-    let request = match body {
-        Some(body) => request.json(&body),
-        None => request,
-    };
-    app.send(request.header("x-api-key", &app.key)).await
-}
-
 async fn events(app: &App, query: &str) -> Vec<Value> {
-    let answer = call(app, Method::GET, &format!("{EVENTS}{query}"), None).await;
+    let answer = app
+        .call(Method::GET, &format!("{EVENTS}{query}"), None)
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()["data"].as_array().unwrap().clone()
 }
@@ -28,13 +21,15 @@ fn of<'a>(events: &'a [Value], member: &str) -> Vec<&'a str> {
 }
 
 async fn caller_id(app: &App) -> String {
-    let account = call(app, Method::GET, "/v1/account", None).await.json();
+    let account = app.call(Method::GET, "/v1/account", None).await.json();
     account["api_key"]["id"].as_str().unwrap().to_owned()
 }
 
 async fn make_account(app: &App, name: &str) -> String {
     let body = json!({ "name": name });
-    let made = call(app, Method::POST, "/v1/service-accounts", Some(body)).await;
+    let made = app
+        .call(Method::POST, "/v1/service-accounts", Some(body))
+        .await;
     made.json()["id"].as_str().unwrap().to_owned()
 }
 
@@ -42,14 +37,15 @@ async fn make_account(app: &App, name: &str) -> String {
 async fn every_change_tells_who_made_it_and_in_which_request() {
     on_both_engines(|app| async move {
         let new = json!({ "email": "grace@example.com", "password": PASSWORD, "role": "member" });
-        let created = call(&app, Method::POST, "/v1/users", Some(new)).await;
+        let created = app.call(Method::POST, "/v1/users", Some(new)).await;
         let id = created.json()["id"].as_str().unwrap().to_owned();
         let path = format!("/v1/users/{id}");
         let change = json!({ "role": "admin", "password": "another horse battery" });
-        let changed = call(&app, Method::PATCH, &path, Some(change.clone())).await;
+        let changed = app.call(Method::PATCH, &path, Some(change.clone())).await;
         // No change, no event.
-        call(&app, Method::PATCH, &path, Some(json!({ "role": "admin" }))).await;
-        let removed = call(&app, Method::DELETE, &path, None).await;
+        app.call(Method::PATCH, &path, Some(json!({ "role": "admin" })))
+            .await;
+        let removed = app.call(Method::DELETE, &path, None).await;
         assert_eq!(removed.status, 204);
 
         let found = events(&app, &format!("?target_id={id}")).await;
@@ -87,32 +83,32 @@ async fn every_change_tells_who_made_it_and_in_which_request() {
 async fn the_trail_holds_no_password_and_no_secret() {
     on_both_engines(|app| async move {
         let user = json!({ "email": "grace@example.com", "password": PASSWORD, "role": "admin" });
-        let user = call(&app, Method::POST, "/v1/users", Some(user))
-            .await
-            .json();
+        let user = app.call(Method::POST, "/v1/users", Some(user)).await.json();
         let user_path = format!("/v1/users/{}", user["id"].as_str().unwrap());
         let change = json!({ "password": "another horse battery" });
         assert_eq!(
-            call(&app, Method::PATCH, &user_path, Some(change))
+            app.call(Method::PATCH, &user_path, Some(change))
                 .await
                 .status,
             200
         );
         let key = json!({ "name": "x", "permissions": ["tokens:issue"], "owner_id": user["id"] });
-        let created = call(&app, Method::POST, "/v1/api-keys", Some(key))
+        let created = app
+            .call(Method::POST, "/v1/api-keys", Some(key))
             .await
             .json();
         let key_path = format!(
             "/v1/api-keys/{}/rotate",
             created["api_key"]["id"].as_str().unwrap()
         );
-        let rotated = call(&app, Method::POST, &key_path, Some(json!({})))
+        let rotated = app
+            .call(Method::POST, &key_path, Some(json!({})))
             .await
             .json();
         let remove = format!("{user_path}?revoke_keys=true");
-        assert_eq!(call(&app, Method::DELETE, &remove, None).await.status, 204);
+        assert_eq!(app.call(Method::DELETE, &remove, None).await.status, 204);
 
-        let trail = call(&app, Method::GET, EVENTS, None).await;
+        let trail = app.call(Method::GET, EVENTS, None).await;
         for done in [
             "user.create",
             "user.update",
@@ -169,7 +165,7 @@ async fn what_was_refused_leaves_no_event() {
             ),
             (Method::DELETE, "/v1/service-accounts/nonsense", None, 404),
         ] {
-            assert_eq!(call(&app, method, path, body).await.status, status);
+            assert_eq!(app.call(method, path, body).await.status, status);
         }
         assert_eq!(events(&app, "").await, before);
     })
@@ -187,7 +183,7 @@ async fn events_are_filtered_and_paged_newest_first() {
         let suspend = json!({ "state": "suspended" });
         let path = format!("/v1/service-accounts/{}", accounts[0]);
         assert_eq!(
-            call(&app, Method::PATCH, &path, Some(suspend)).await.status,
+            app.call(Method::PATCH, &path, Some(suspend)).await.status,
             200
         );
 
@@ -213,7 +209,8 @@ async fn events_are_filtered_and_paged_newest_first() {
             let mut paged = Vec::new();
             let mut query = format!("?limit=2{filter}");
             loop {
-                let page = call(&app, Method::GET, &format!("{EVENTS}{query}"), None)
+                let page = app
+                    .call(Method::GET, &format!("{EVENTS}{query}"), None)
                     .await
                     .json();
                 paged.extend(page["data"].as_array().unwrap().clone());
@@ -268,9 +265,51 @@ async fn wrong_parameters_are_refused() {
             ("?target_id=%27%20or%201%3D1", "invalid_filter"),
             (long.as_str(), "invalid_filter"),
         ] {
-            let answer = call(&app, Method::GET, &format!("{EVENTS}{query}"), None).await;
+            let answer = app
+                .call(Method::GET, &format!("{EVENTS}{query}"), None)
+                .await;
             answer.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, code);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn refusals_are_in_the_audit_trail_without_values_and_not_without_end() {
+    on_both_engines(|app| async move {
+        let wrong = json!({
+            "user": { "id": "u", "roles": ["viewer"], "attributes": { "tenant_id": ["canary"] } },
+        });
+        for _ in 0..30 {
+            app.issue(&wrong)
+                .await
+                .assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "attribute_type");
+        }
+        let act = key_admin::audit::AuditFilter {
+            action: Some("session_token.refuse".into()),
+            ..Default::default()
+        };
+        let database = &app.services.database;
+        let events = key_admin::audit::list(database, app.organization.id, &act, None, 100)
+            .await
+            .unwrap();
+        assert!(
+            (20..30).contains(&events.len()),
+            "a burst of 20 and the rate: {}",
+            events.len()
+        );
+        let reasons = &events[0].detail["reasons"];
+        assert_eq!(
+            *reasons,
+            json!([{ "code": "attribute_type", "pointer": "/user/attributes/tenant_id" }])
+        );
+        assert!(
+            events
+                .iter()
+                .all(|event| !event.detail.to_string().contains("canary"))
+        );
+        assert_eq!(events[0].client_address.as_deref(), Some("127.0.0.1"));
+        assert!(events[0].request_id.as_deref().unwrap().starts_with("req_"));
     })
     .await;
 }

@@ -13,6 +13,7 @@
 
 mod api_keys;
 mod audit;
+mod bodies;
 mod cli;
 mod cli_http;
 mod cli_login;
@@ -29,6 +30,7 @@ mod lifecycle;
 mod logs;
 mod openapi;
 mod people;
+mod people_refusals;
 mod permissions;
 mod refusals;
 mod support;

@@ -1,10 +1,13 @@
 //! The OpenAPI 3.1 document. It is collected from the routes themselves: an operation that is not in it does not exist.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{Modify, OpenApi as _};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, Modify, OpenApi as _};
+
+use crate::problem::ProblemBody;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -24,6 +27,7 @@ use utoipa::{Modify, OpenApi as _};
         (name = "Verifiers", description = "Public keys and metadata for those who verify tokens"),
         (name = "Operation", description = "For load balancers and supervisors"),
     ),
+    components(schemas(ProblemBody)),
     modifiers(&SecuritySchemes),
 )]
 pub(crate) struct ApiDocument;
@@ -70,4 +74,60 @@ pub fn json() -> &'static str {
     static JSON: LazyLock<String> =
         LazyLock::new(|| document().to_pretty_json().unwrap_or_default());
     &JSON
+}
+
+/// What any operation can answer that needs a caller.
+pub(crate) struct CallerProblems;
+
+impl IntoResponses for CallerProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            (
+                "401",
+                "The API key is missing, not valid, expired, disabled or revoked",
+            ),
+            (
+                "403",
+                "The API key may not do this, or not from this address",
+            ),
+            (
+                "429",
+                "Too many requests, or too many API keys that were not valid; see `Retry-After`",
+            ),
+            ("500", "A fault in the server"),
+            (
+                "503",
+                "The database cannot answer at the moment, and nothing was done; see `Retry-After`",
+            ),
+        ])
+    }
+}
+
+/// What any operation can answer that reads a body.
+pub(crate) struct BodyProblems;
+
+impl IntoResponses for BodyProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            ("400", "The body is not JSON, or has duplicate keys"),
+            ("408", "The body did not arrive in time"),
+            ("413", "The body is longer than 64 KiB"),
+            ("415", "The body is not `application/json`"),
+            ("422", "A field is unknown, missing or wrong"),
+        ])
+    }
+}
+
+fn problems(descriptions: &[(&str, &str)]) -> BTreeMap<String, RefOr<Response>> {
+    let problem = |description: &str| {
+        let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+        ResponseBuilder::new()
+            .description(description)
+            .content("application/problem+json", Content::new(Some(schema)))
+            .build()
+    };
+    descriptions
+        .iter()
+        .map(|(status, description)| ((*status).to_owned(), RefOr::T(problem(description))))
+        .collect()
 }

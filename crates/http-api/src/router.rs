@@ -27,7 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
             api_keys::delete_api_key
         ))
         .routes(routes!(api_keys::get_api_key_usage))
-        .routes(routes!(api_keys::report_leaked_api_key))
+        .routes(routes!(api_keys::leaks::report_leaked_api_key))
         .routes(routes!(api_keys::rotate_api_key))
         .routes(routes!(api_keys::disable_api_key))
         .routes(routes!(api_keys::enable_api_key))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use key_admin::users::{Email, NewUser, UserRole};
 use key_admin::{Act, ApiKey, KeyCeiling, MasterSecret, NewApiKey, Organization, Permission, Slug};
 use policy::PolicyDocument;
-use reqwest::RequestBuilder;
+use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use storage::testing::ScratchDatabase;
@@ -223,6 +223,26 @@ impl App {
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
         Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// Any operation, with the unlimited key.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.call_with(&self.key, method, path, body).await
+    }
+
+    /// Any operation, with this key.
+    pub(crate) async fn call_with(
+        &self,
+        key: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = self.http.request(method, self.server.url() + path);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        self.send(request.header("x-api-key", key)).await
     }
 
     /// `POST /v1/session-tokens` with the unlimited key.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::caller::Caller;
-use crate::problem::ProblemBody;
+use crate::openapi::CallerProblems;
 use crate::state::ApiState;
 
 /// The caller: its organization, the owner of the API key, and the key itself.
@@ -98,10 +98,7 @@ pub struct AccountCeiling {
     tag = "Account",
     responses(
         (status = 200, description = "The caller", body = Account),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key may not be used from this address", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

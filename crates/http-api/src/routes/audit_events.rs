@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
+use crate::openapi::CallerProblems;
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{Query, decode_cursor, invalid, limit, next_cursor};
 use crate::state::ApiState;
@@ -94,10 +95,7 @@ pub struct AuditEventList {
     responses(
         (status = 200, description = "A page of events", body = AuditEventList),
         (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

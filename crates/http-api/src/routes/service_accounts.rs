@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::principals::{DeletePrincipalQuery, ListPrincipalsQuery, StateView, principal_state};
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::{JsonBody, present};
+use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{PathId, Query, next_cursor};
 use crate::state::ApiState;
@@ -100,10 +101,7 @@ impl From<ServiceAccount> for ServiceAccountView {
     responses(
         (status = 200, description = "A page of service accounts", body = ServiceAccountList),
         (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -136,15 +134,8 @@ pub async fn list_service_accounts(
     request_body = CreateServiceAccountRequest,
     responses(
         (status = 201, description = "The service account", body = ServiceAccountView),
-        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
+        BodyProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -175,10 +166,7 @@ pub async fn create_service_account(
     responses(
         (status = 200, description = "The service account", body = ServiceAccountView),
         (status = 404, description = "The organization has no such service account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -207,16 +195,9 @@ pub async fn get_service_account(
     request_body = UpdateServiceAccountRequest,
     responses(
         (status = 200, description = "The service account as it is now", body = ServiceAccountView),
-        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The organization has no such service account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
+        BodyProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -251,10 +232,7 @@ pub async fn update_service_account(
         (status = 404, description = "The organization has no such service account", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "It has live API keys", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

@@ -15,7 +15,8 @@ use utoipa::ToSchema;
 
 use crate::caller::{Caller, RequestOrigin};
 use crate::json::{JsonBody, Object, present};
-use crate::problem::{Problem, ProblemBody};
+use crate::openapi::{BodyProblems, CallerProblems};
+use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// Whom a session token is for, and what it shall carry.
@@ -138,16 +139,8 @@ fn default_audience() -> String {
     responses(
         (status = 201, description = "The token", body = SessionToken),
         (status = 200, description = "With `dry_run`: what would be issued", body = SessionTokenPreview),
-        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Beyond what the API key may grant", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The request asks for what is not declared or not well-formed", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 500, description = "A fault in the server", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The session cannot be recorded now; nothing was issued", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
+        BodyProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

@@ -16,6 +16,7 @@ use super::principals::{
 };
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::{JsonBody, present};
+use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{PathId, Query, invalid, next_cursor};
 use crate::state::ApiState;
@@ -187,10 +188,7 @@ impl From<User> for UserView {
     responses(
         (status = 200, description = "A page of users", body = UserList),
         (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -223,16 +221,9 @@ pub async fn list_users(
     request_body = CreateUserRequest,
     responses(
         (status = 201, description = "The user", body = UserView),
-        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "A user with this e-mail address exists already", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission, or is not an owner's and would touch one", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
+        BodyProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -264,10 +255,7 @@ pub async fn create_user(
     responses(
         (status = 200, description = "The user", body = UserView),
         (status = 404, description = "The organization has no such user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -296,17 +284,10 @@ pub async fn get_user(
     request_body = UpdateUserRequest,
     responses(
         (status = 200, description = "The user as it is now", body = UserView),
-        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The organization has no such user", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "It is the last active owner", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission, or is not an owner's and would touch one", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
+        BodyProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -341,10 +322,7 @@ pub async fn update_user(
         (status = 404, description = "The organization has no such user", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "It has live API keys, or is the last active owner", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission, or is not an owner's and would touch one", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

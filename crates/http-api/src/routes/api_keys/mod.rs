@@ -1,12 +1,13 @@
 //! API keys over HTTP.
 
+pub mod leaks;
 pub mod types;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use key_admin::{ApiKeyId, CreatedKey, KeyFilter, KeyState, ListedKey, PresentedKey};
+use key_admin::{ApiKeyId, CreatedKey, KeyFilter, KeyState, ListedKey};
 use policy::operations::markers;
 use serde::{Deserialize, Serialize};
 use storage::{OrganizationId, PrincipalId, Timestamp};
@@ -18,6 +19,7 @@ use self::types::{
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::JsonBody;
 use crate::middleware::not_found;
+use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::{Problem, ProblemBody};
 use crate::query::{PathId, Query, decode_cursor, invalid, limit, next_cursor};
 use crate::state::ApiState;
@@ -62,15 +64,6 @@ pub struct RevokeApiKeyRequest {
     reason: String,
 }
 
-/// A key that somebody found.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ReportLeakRequest {
-    /// The whole key.
-    #[schema(examples("jtn_…"), max_length = 66)]
-    api_key: String,
-}
-
 /// How much an API key is used.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ApiKeyUsage {
@@ -110,10 +103,7 @@ pub struct ApiKeyUsageDay {
     responses(
         (status = 200, description = "A page of keys", body = ApiKeyList),
         (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -187,16 +177,9 @@ fn key_state(name: &str) -> Result<KeyState, Problem> {
     request_body = CreateApiKeyRequest,
     responses(
         (status = 201, description = "The key, with its secret", body = CreatedApiKey),
-        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The owner has as many live keys as allowed", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
+        BodyProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -227,10 +210,7 @@ pub async fn create_api_key(
     responses(
         (status = 200, description = "The key", body = ApiKeyView),
         (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -254,17 +234,10 @@ pub async fn get_api_key(
     request_body = UpdateApiKeyRequest,
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
-        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The key is revoked, or would be one live key too many", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
+        BodyProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -296,17 +269,10 @@ pub async fn update_api_key(
     request_body = RotateApiKeyRequest,
     responses(
         (status = 200, description = "The key, with its new secret", body = CreatedApiKey),
-        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The key is revoked or expired", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
+        BodyProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -338,10 +304,7 @@ pub async fn rotate_api_key(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
         (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The key is revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -373,10 +336,7 @@ pub async fn disable_api_key(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
         (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "The key is revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -407,16 +367,9 @@ pub async fn enable_api_key(
     request_body = RevokeApiKeyRequest,
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
-        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
+        BodyProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -449,10 +402,7 @@ pub async fn revoke_api_key(
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -471,41 +421,6 @@ pub async fn delete_api_key(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Report a leaked API key
-///
-/// For whoever finds a key, in a repository, a log, a chat: it is revoked at once. Having all of it is proof enough; no
-/// other credential is needed. The address of the finder is kept in the audit trail.
-#[utoipa::path(
-    post,
-    path = "/v1/api-keys/report-leak",
-    operation_id = "reportLeakedApiKey",
-    tag = "API keys",
-    request_body = ReportLeakRequest,
-    responses(
-        (status = 204, description = "The key is revoked"),
-        (status = 400, description = "The body is not JSON, or has duplicate keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "This is no key of this installation", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 408, description = "The body did not arrive in time", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than 64 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not `application/json`", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
-    ),
-    security(()),
-)]
-pub async fn report_leaked_api_key(
-    State(state): State<ApiState>,
-    RequestOrigin(origin): RequestOrigin,
-    JsonBody(body): JsonBody<ReportLeakRequest>,
-) -> Result<StatusCode, Problem> {
-    let found = PresentedKey::parse(&body.api_key).map_err(|_| not_found())?;
-    let keys = &state.services.keys;
-    keys.report_leak(&found, origin.client, Some(origin.request_id))
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
 /// Show how much an API key is used
 ///
 /// Counts are exact: they are written with the sessions themselves.
@@ -518,10 +433,7 @@ pub async fn report_leaked_api_key(
     responses(
         (status = 200, description = "Its usage", body = ApiKeyUsage),
         (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "The API key lacks the permission", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many requests, or too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
