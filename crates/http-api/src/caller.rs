@@ -1,4 +1,4 @@
-//! Who asks. A handler names the permission it needs in its signature and cannot run without it.
+//! Who asks. A handler names its operation in its signature and cannot run for a caller that may not do it.
 
 use std::net::IpAddr;
 
