@@ -80,6 +80,19 @@ async fn a_key_is_renamed_limited_disabled_enabled_and_revoked() {
         let patched = call(&app, Method::PATCH, &at(""), Some(patch)).await.json();
         assert_eq!((&patched["name"], &patched["expires_at"]), (&json!("two"), &json!("2100-01-01T00:00:00Z")));
         app.issue_with(&secret, &request()).await.assert_problem(StatusCode::FORBIDDEN, "role_not_allowed");
+        let patch = json!({ "ceiling": { "allowed_attributes": { "tenant_id": ["t-1", "t-2"], "regions": ["eu"] } } });
+        let patched = call(&app, Method::PATCH, &at(""), Some(patch.clone())).await.json();
+        assert_eq!(patched["ceiling"]["allowed_attributes"], patch["ceiling"]["allowed_attributes"]);
+        let with = |attributes: Value| json!({ "user": { "id": "u", "roles": ["viewer"], "attributes": attributes } });
+        let allowed = json!({ "tenant_id": "t-2", "regions": ["eu"] });
+        assert_eq!(app.issue_with(&secret, &with(allowed.clone())).await.issued()["attributes"], allowed);
+        for (attributes, status, code) in [
+            (json!({ "tenant_id": "t-3", "regions": ["eu"] }), StatusCode::FORBIDDEN, "attribute_beyond_key"),
+            (json!({ "tenant_id": "t-1", "regions": ["eu", "us"] }), StatusCode::FORBIDDEN, "attribute_beyond_key"),
+            (json!({ "tenant_id": "t-1" }), StatusCode::UNPROCESSABLE_ENTITY, "missing_attribute"),
+        ] {
+            app.issue_with(&secret, &with(attributes)).await.assert_problem(status, code);
+        }
         let patch = json!({ "ceiling": {}, "expires_at": null });
         let patched = call(&app, Method::PATCH, &at(""), Some(patch)).await.json();
         assert!(patched.get("expires_at").is_none(), "{patched}");
@@ -146,6 +159,9 @@ async fn wrong_keys_are_not_made() {
             (with("ceiling", json!({ "audiences": ["nowhere"] })), "invalid_ceiling", "/ceiling"),
             (with("ceiling", json!({ "fixed_attributes": { "planet": "mars" } })), "invalid_ceiling", "/ceiling"),
             (with("ceiling", json!({ "fixed_attributes": { "tenant_id": "" } })), "invalid_ceiling", "/ceiling"),
+            (with("ceiling", json!({ "allowed_attributes": { "planet": ["mars"] } })), "invalid_ceiling", "/ceiling"),
+            (with("ceiling", json!({ "allowed_attributes": { "tenant_id": [] } })), "invalid_ceiling", "/ceiling"),
+            (with("ceiling", json!({ "allowed_attributes": { "tenant_id": [7] } })), "invalid_ceiling", "/ceiling"),
             (with("ceiling", json!([])), "invalid_field", "/ceiling"),
             (with("allowed_networks", json!(["0.0.0.0/33"])), "invalid_field", "/allowed_networks/0"),
             (with("rate_limit", json!({ "per_minute": 0, "burst": 1 })), "invalid_rate_limit", "/rate_limit"),

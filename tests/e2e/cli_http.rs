@@ -110,8 +110,8 @@ async fn the_whole_life_of_a_key() {
             "viewer",
             "--fix",
             "tenant_id=7",
-            "--fix",
-            "regions:=[\"eu\"]",
+            "--allow",
+            "regions=eu",
             "--max-ttl",
             "60",
             "--network",
@@ -120,7 +120,7 @@ async fn the_whole_life_of_a_key() {
         let secret = ok(&app, &[&create[..], &["--output", "secret"]].concat());
         let secret = secret.trim_end();
         assert_eq!((secret.len(), secret.lines().count()), (66, 1));
-        let request = json!({ "user": { "id": "u", "roles": ["viewer"] } });
+        let request = json!({ "user": { "id": "u", "roles": ["viewer"], "attributes": { "regions": ["eu"] } } });
         let issued = app.issue_with(secret, &request).await.issued();
         assert_eq!(
             issued["attributes"],

@@ -456,6 +456,7 @@ async fn limited_key(app: &App) -> String {
         roles: Some(["viewer".to_owned()].into()),
         audiences: Some(["reports".to_owned()].into()),
         fixed_attributes: BTreeMap::from([("tenant_id".to_owned(), json!("t-9"))]),
+        allowed_attributes: BTreeMap::from([("regions".to_owned(), vec![json!("eu")])]),
         max_ttl_seconds: Some(120),
     };
     app.create_key(NewKey {
@@ -470,7 +471,10 @@ async fn limited_key(app: &App) -> String {
 async fn what_lies_outside_the_key_ceiling_is_forbidden() {
     on_both_engines(|app| async move {
         let key = limited_key(&app).await;
-        let request = with(|it| it["user"]["roles"] = json!(["editor"]));
+        let request = with(|it| {
+            it["user"]["roles"] = json!(["editor"]);
+            it["user"]["attributes"]["regions"] = json!(["eu", "us"]);
+        });
         let problem = app
             .issue_with(&key, &request)
             .await
@@ -485,6 +489,7 @@ async fn what_lies_outside_the_key_ceiling_is_forbidden() {
             codes,
             [
                 "role_not_allowed",
+                "attribute_beyond_key",
                 "attribute_fixed",
                 "audience_not_allowed"
             ]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use key_admin::KeyCeiling;
 
 use crate::{
-    attributes::AttributeValue,
+    attributes::{AttributeValue, Scalar},
     casbin_engine::{Act, Engine, EngineError, Entity, Rules},
     decision::{Denial, ReasonCode},
     name::{AttributeName, AudienceName, RoleName},
@@ -21,6 +21,7 @@ pub struct CompiledCeiling {
     roles: BTreeSet<RoleName>,
     audiences: Audiences,
     fixed_attributes: BTreeMap<AttributeName, AttributeValue>,
+    allowed_attributes: BTreeMap<AttributeName, Vec<Scalar>>,
     max_ttl_seconds: Option<u32>,
 }
 
@@ -45,6 +46,33 @@ pub enum CeilingError {
         attribute: AttributeName,
         /// Why the value is refused.
         code: ReasonCode,
+    },
+    /// The key limits an attribute that the policy does not declare.
+    #[error("this API key allows values of an attribute that is not declared")]
+    AllowedAttributeUndeclared,
+    /// The key allows a value that the attribute's declaration refuses.
+    #[error(
+        "this API key allows a value of attribute `{attribute}` that its declaration refuses ({code})"
+    )]
+    AllowedAttributeUnusable {
+        /// The attribute.
+        attribute: AttributeName,
+        /// Why the value is refused.
+        code: ReasonCode,
+    },
+    /// The key limits an attribute to no value at all.
+    #[error("this API key allows no value of attribute `{attribute}`; leave it out to allow all")]
+    AllowedAttributeEmpty {
+        /// The attribute.
+        attribute: AttributeName,
+    },
+    /// The key fixes an attribute and allows values of it.
+    #[error(
+        "this API key fixes attribute `{attribute}`, and limits it as well: one of both is enough"
+    )]
+    FixedAndAllowed {
+        /// The attribute.
+        attribute: AttributeName,
     },
     /// The key limits lifetimes to nothing.
     #[error("this API key limits the lifetime of tokens to 0 seconds")]
@@ -91,6 +119,11 @@ impl CompiledCeiling {
         &self.fixed_attributes
     }
 
+    /// The only values, or items of a list, that a token of the key may carry. Each of these attributes is required.
+    pub fn allowed_attributes(&self) -> &BTreeMap<AttributeName, Vec<Scalar>> {
+        &self.allowed_attributes
+    }
+
     /// The longest life of a token of the key, in seconds. `None`: the key sets no limit.
     pub fn max_ttl_seconds(&self) -> Option<u32> {
         self.max_ttl_seconds
@@ -111,6 +144,7 @@ impl PolicySnapshot {
             return Err(CeilingError::NoLifetime);
         }
         let fixed_attributes = self.fixed_attributes(ceiling)?;
+        let allowed_attributes = self.allowed_attributes(ceiling)?;
         let engine = Engine::load(self.rules_for_key(key_id, ceiling)).await?;
         let key = Entity::Key(key_id);
         let mut roles = BTreeSet::new();
@@ -124,6 +158,7 @@ impl PolicySnapshot {
             roles,
             audiences: allowed_audiences(&engine, key, ceiling)?,
             fixed_attributes,
+            allowed_attributes,
             max_ttl_seconds: ceiling.max_ttl_seconds,
         })
     }
@@ -173,6 +208,36 @@ impl PolicySnapshot {
             fixed.insert(attribute.name().clone(), value);
         }
         Ok(fixed)
+    }
+
+    fn allowed_attributes(
+        &self,
+        ceiling: &KeyCeiling,
+    ) -> Result<BTreeMap<AttributeName, Vec<Scalar>>, CeilingError> {
+        let mut limited = BTreeMap::new();
+        for (name, values) in &ceiling.allowed_attributes {
+            let attribute = self
+                .attribute(name)
+                .ok_or(CeilingError::AllowedAttributeUndeclared)?;
+            let name = attribute.name().clone();
+            if ceiling.fixed_attributes.contains_key(name.as_str()) {
+                return Err(CeilingError::FixedAndAllowed { attribute: name });
+            }
+            if values.is_empty() {
+                return Err(CeilingError::AllowedAttributeEmpty { attribute: name });
+            }
+            let allowed = values
+                .iter()
+                .map(|json| attribute.read_item(json))
+                .collect();
+            let allowed: Result<Vec<_>, _> = allowed;
+            let allowed = allowed.map_err(|codes| CeilingError::AllowedAttributeUnusable {
+                attribute: name.clone(),
+                code: codes.first().copied().unwrap_or(ReasonCode::PolicyUnusable),
+            })?;
+            limited.insert(name, allowed);
+        }
+        Ok(limited)
     }
 }
 
@@ -324,6 +389,11 @@ mod tests {
             json!({"fixed_attributes": {"tenant_id": "t-1"}}),
             json!({"fixed_attributes": {"level": "1"}}),
             json!({"fixed_attributes": {"level": null}}),
+            json!({"allowed_attributes": {"tenant_id": ["t-1"]}}),
+            json!({"allowed_attributes": {"level": []}}),
+            json!({"allowed_attributes": {"level": [1, "2"]}}),
+            json!({"allowed_attributes": {"level": [[1]]}}),
+            json!({"fixed_attributes": {"level": 1}, "allowed_attributes": {"level": [1]}}),
             json!({"max_ttl_seconds": 0}),
         ];
         for ceiling in bad {

@@ -82,6 +82,10 @@ pub struct AccountCeiling {
     audiences: Option<Vec<String>>,
     /// Attribute values that every token of the key carries.
     fixed_attributes: std::collections::BTreeMap<String, serde_json::Value>,
+    /// The only values, or items of lists, that its tokens may carry. Each token must carry these attributes.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    #[schema(required = false)]
+    allowed_attributes: std::collections::BTreeMap<String, Vec<serde_json::Value>>,
     /// The longest life of a token, in seconds; absent when the key sets no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -139,6 +143,7 @@ pub async fn get_account(
                 roles: names(&key.ceiling.roles),
                 audiences: names(&key.ceiling.audiences),
                 fixed_attributes: key.ceiling.fixed_attributes.clone(),
+                allowed_attributes: key.ceiling.allowed_attributes.clone(),
                 max_ttl_seconds: key.ceiling.max_ttl_seconds,
             },
             created_at: key.created_at.to_string(),

@@ -139,6 +139,10 @@ pub(crate) struct CreateApikeyArgs {
     /// repeat for more
     #[arg(long = "fix", value_name = "NAME=TEXT")]
     pub(crate) fixed: Vec<String>,
+    /// A value that tokens of the key may carry in an attribute, which they must then carry: `NAME=TEXT`, or
+    /// `NAME:=JSON`; repeat for more. Any value when left out
+    #[arg(long = "allow", value_name = "NAME=TEXT")]
+    pub(crate) allowed: Vec<String>,
     /// The longest life of a token, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_ttl: Option<u32>,

@@ -16,6 +16,9 @@ pub struct KeyCeiling {
     /// Attribute values that every token of this key carries: added when a request leaves them out,
     /// refused when it names another value.
     pub fixed_attributes: BTreeMap<String, serde_json::Value>,
+    /// The only values, none of them a list, that a token of this key may carry; of a list attribute, the only items.
+    /// Every token must carry the attribute: without it, it would restrict nothing.
+    pub allowed_attributes: BTreeMap<String, Vec<serde_json::Value>>,
     /// The longest life of a token, in seconds. `None`: the audience's own maximum.
     pub max_ttl_seconds: Option<u32>,
 }

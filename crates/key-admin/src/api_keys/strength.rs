@@ -26,6 +26,8 @@ pub struct Strength {
     pub audiences: Option<BTreeSet<String>>,
     /// Attribute values that each of its tokens carries. Fixing one is a limit.
     pub fixed_attributes: BTreeMap<String, Value>,
+    /// The only values that its tokens may carry, where it does not fix one.
+    pub allowed_attributes: BTreeMap<String, Vec<Value>>,
     /// The longest life of a token; `None` for no limit of the key's own.
     pub max_ttl_seconds: Option<u32>,
     /// The networks it works from; empty for all.
@@ -47,6 +49,8 @@ pub enum Aspect {
     Audiences,
     /// It leaves open, or sets otherwise, an attribute that the other fixes.
     FixedAttributes,
+    /// It leaves open an attribute that the other limits to some values, or allows more of them.
+    AllowedAttributes,
     /// Its tokens may live longer.
     MaxTtl,
     /// It works from more networks.
@@ -67,6 +71,7 @@ impl Aspect {
             Self::Roles => "/ceiling/roles",
             Self::Audiences => "/ceiling/audiences",
             Self::FixedAttributes => "/ceiling/fixed_attributes",
+            Self::AllowedAttributes => "/ceiling/allowed_attributes",
             Self::MaxTtl => "/ceiling/max_ttl_seconds",
             Self::Networks => "/allowed_networks",
             Self::RateLimit => "/rate_limit",
@@ -95,6 +100,7 @@ impl Strength {
             roles: key.ceiling.roles.clone(),
             audiences: key.ceiling.audiences.clone(),
             fixed_attributes: key.ceiling.fixed_attributes.clone(),
+            allowed_attributes: key.ceiling.allowed_attributes.clone(),
             max_ttl_seconds: key.ceiling.max_ttl_seconds,
             networks: key.allowed_networks.clone(),
             rate_limit: key.rate_limit,
@@ -118,6 +124,7 @@ impl Strength {
                 within_names(self.audiences.as_ref(), other.audiences.as_ref()),
             ),
             (Aspect::FixedAttributes, self.fixes_no_more_than(other)),
+            (Aspect::AllowedAttributes, self.allows_all_values_of(other)),
             (
                 Aspect::MaxTtl,
                 within(self.max_ttl_seconds, other.max_ttl_seconds),
@@ -142,6 +149,20 @@ impl Strength {
     fn fixes_no_more_than(&self, other: &Self) -> bool {
         let mut fixed = self.fixed_attributes.iter();
         fixed.all(|(name, value)| other.fixed_attributes.get(name) == Some(value))
+    }
+
+    /// An attribute that this one limits, the other fixes within the limit, or limits at least as much.
+    fn allows_all_values_of(&self, other: &Self) -> bool {
+        let limited = self.allowed_attributes.iter();
+        let mut open = limited.filter(|(name, _)| !self.fixed_attributes.contains_key(*name));
+        open.all(|(name, allowed)| {
+            let values = match other.fixed_attributes.get(name) {
+                Some(Value::Array(items)) => Some(items.as_slice()),
+                Some(value) => Some(std::slice::from_ref(value)),
+                None => other.allowed_attributes.get(name).map(Vec::as_slice),
+            };
+            values.is_some_and(|values| values.iter().all(|value| allowed.contains(value)))
+        })
     }
 }
 

@@ -90,7 +90,7 @@ impl CompiledAttribute {
                 Err(vec![self.fault(ReasonCode::AttributeType, None)])
             }
             json => self
-                .read_scalar(json)
+                .read_item(json)
                 .map(AttributeValue::scalar)
                 .map_err(|codes| {
                     codes
@@ -110,7 +110,7 @@ impl CompiledAttribute {
         }
         let mut values = Vec::with_capacity(items.len().min(limit));
         for (index, item) in items.iter().take(limit).enumerate() {
-            match self.read_scalar(item) {
+            match self.read_item(item) {
                 Ok(value) => values.push(value),
                 Err(codes) => {
                     faults.extend(codes.into_iter().map(|code| self.fault(code, Some(index))));
@@ -124,7 +124,8 @@ impl CompiledAttribute {
         }
     }
 
-    fn read_scalar(&self, json: &Value) -> Result<Scalar, Vec<ReasonCode>> {
+    /// Judges one item of a list, or the value of an attribute that is none.
+    pub(crate) fn read_item(&self, json: &Value) -> Result<Scalar, Vec<ReasonCode>> {
         if let Some(code) = restricts_nothing(json) {
             return Err(vec![code]);
         }
@@ -181,7 +182,7 @@ impl CompiledAttribute {
         let mut faults = Vec::new();
         let mut allowed = Vec::with_capacity(given.len());
         for (index, json) in given.iter().enumerate() {
-            match self.read_scalar(json) {
+            match self.read_item(json) {
                 Ok(value) => allowed.push(value),
                 Err(codes) => faults.extend(
                     codes

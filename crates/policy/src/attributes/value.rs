@@ -142,6 +142,14 @@ impl AttributeValue {
         }
     }
 
+    /// The items of a list, or the one value.
+    pub fn items(&self) -> &[Scalar] {
+        match &self.0 {
+            Shape::Scalar(value) => std::slice::from_ref(value),
+            Shape::List(items) => items,
+        }
+    }
+
     /// The value as JSON, as it was given.
     pub fn to_json(&self) -> Value {
         match &self.0 {

@@ -149,6 +149,7 @@ impl PolicySnapshot {
                         refusals.add(fault.code, &path, fault.detail);
                     }
                 }
+                Ok(value) if !within_key(ceiling, name, &value, refusals) => {}
                 Ok(value) => match granted.get(name.as_str()) {
                     Some(fixed) if *fixed != value => {
                         let detail =
@@ -162,20 +163,24 @@ impl PolicySnapshot {
                 },
             }
         }
-        self.check_required(roles, requested, &granted, refusals);
+        self.check_required(ceiling, roles, requested, &granted, refusals);
         granted
     }
 
     /// An attribute that was requested with a faulty value is not missing; its fault has been noted.
+    /// What the key limits is required as well: without it, nothing would be limited.
     fn check_required(
         &self,
+        ceiling: &CompiledCeiling,
         roles: &[&CompiledRole],
         requested: &Map<String, Value>,
         granted: &BTreeMap<AttributeName, AttributeValue>,
         refusals: &mut Refusals,
     ) {
         let by_roles = roles.iter().flat_map(|role| &role.required_attributes);
-        let required: BTreeSet<_> = self.required_attributes().chain(by_roles).collect();
+        let by_key = ceiling.allowed_attributes().keys();
+        let required = self.required_attributes().chain(by_roles).chain(by_key);
+        let required: BTreeSet<_> = required.collect();
         for name in required {
             if !granted.contains_key(name) && !requested.contains_key(name.as_str()) {
                 let detail = format!("Attribute `{name}` is required.");
@@ -184,6 +189,30 @@ impl PolicySnapshot {
             }
         }
     }
+}
+
+/// Notes each value, or item of a list, that the key may not grant.
+fn within_key(
+    ceiling: &CompiledCeiling,
+    name: &str,
+    value: &AttributeValue,
+    refusals: &mut Refusals,
+) -> bool {
+    let Some(allowed) = ceiling.allowed_attributes().get(name) else {
+        return true;
+    };
+    let mut within = true;
+    for (index, item) in value.items().iter().enumerate() {
+        if !allowed.contains(item) {
+            within = false;
+            let index = value.as_list().map(|_| index.to_string());
+            let path = ["user", "attributes", name];
+            let path: Vec<_> = path.into_iter().chain(index.as_deref()).collect();
+            let detail = format!("This API key may not grant this value of attribute `{name}`.");
+            refusals.add(ReasonCode::AttributeBeyondKey, &path, detail);
+        }
+    }
+    within
 }
 
 /// What limits the lifetime of a token.

@@ -344,6 +344,41 @@ async fn fixed_attributes_are_in_every_token_and_count_as_given() {
 }
 
 #[tokio::test]
+async fn a_key_grants_only_values_that_it_allows_and_never_none() {
+    let policy = policy().await;
+    let ceiling = json!({"allowed_attributes": {"regions": ["eu"], "tenant_id": ["t-1"]}});
+    let table = [
+        (json!({"tenant_id": "t-1", "regions": ["eu"]}), vec![]),
+        (json!({"tenant_id": "t-1", "regions": ["eu", "eu"]}), vec![]),
+        (
+            json!({"tenant_id": "t-2", "regions": ["eu", "us"]}),
+            vec![
+                "attribute_beyond_key /user/attributes/regions/1",
+                "attribute_beyond_key /user/attributes/tenant_id",
+            ],
+        ),
+        (
+            json!({"tenant_id": "t-1"}),
+            vec!["missing_attribute /user/attributes/regions"],
+        ),
+        (
+            json!({}),
+            vec![
+                "missing_attribute /user/attributes/regions",
+                "missing_attribute /user/attributes/tenant_id",
+            ],
+        ),
+    ];
+    for (attributes, expected) in table {
+        let body = json!({"user": {"roles": ["viewer"], "attributes": attributes}});
+        match decide(&policy, ceiling.clone(), &body).await {
+            Decision::Granted(_) => assert!(expected.is_empty(), "{attributes}"),
+            Decision::Refused(denial) => assert_eq!(reasons(&denial), expected, "{attributes}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_a_wish_the_lifetime_is_the_shortest_that_applies() {
     let policy = policy().await;
     let body = |roles: Value| {

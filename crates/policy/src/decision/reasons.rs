@@ -45,6 +45,8 @@ pub enum ReasonCode {
     AttributeCharacters,
     /// The API key fixes another value.
     AttributeFixed,
+    /// The API key may not grant this value, or this item.
+    AttributeBeyondKey,
     /// The organization has no such audience.
     UnknownAudience,
     /// The API key may not issue for the audience.
@@ -90,6 +92,7 @@ impl ReasonCode {
         Self::AttributeTooManyItems,
         Self::AttributeCharacters,
         Self::AttributeFixed,
+        Self::AttributeBeyondKey,
         Self::UnknownAudience,
         Self::AudienceNotAllowed,
         Self::TtlOutOfRange,
@@ -118,6 +121,7 @@ impl ReasonCode {
             Self::AttributeTooManyItems => "attribute_too_many_items",
             Self::AttributeCharacters => "attribute_characters",
             Self::AttributeFixed => "attribute_fixed",
+            Self::AttributeBeyondKey => "attribute_beyond_key",
             Self::UnknownAudience => "unknown_audience",
             Self::AudienceNotAllowed => "audience_not_allowed",
             Self::TtlOutOfRange => "ttl_out_of_range",
@@ -130,9 +134,10 @@ impl ReasonCode {
     /// Whether the request, the key's limits or the policy is at fault.
     pub fn kind(self) -> ReasonKind {
         match self {
-            Self::RoleNotAllowed | Self::AudienceNotAllowed | Self::AttributeFixed => {
-                ReasonKind::Forbidden
-            }
+            Self::RoleNotAllowed
+            | Self::AudienceNotAllowed
+            | Self::AttributeFixed
+            | Self::AttributeBeyondKey => ReasonKind::Forbidden,
             Self::PolicyUnusable => ReasonKind::Internal,
             _ => ReasonKind::Invalid,
         }
@@ -240,7 +245,7 @@ mod tests {
     #[test]
     fn codes_are_distinct_snake_case_words() {
         let texts: BTreeSet<_> = ReasonCode::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(texts.len(), 23);
+        assert_eq!(texts.len(), 24);
         for text in texts {
             assert!(
                 text.bytes()
@@ -267,7 +272,7 @@ mod tests {
             ReasonKind::Internal,
             ReasonKind::Invalid,
         ];
-        assert_eq!(kinds.map(of), [3, 1, 19]);
+        assert_eq!(kinds.map(of), [4, 1, 19]);
         assert_eq!(ReasonCode::AttributeFixed.kind(), ReasonKind::Forbidden);
         assert_eq!(ReasonCode::PolicyUnusable.kind(), ReasonKind::Internal);
     }

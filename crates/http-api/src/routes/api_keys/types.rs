@@ -128,6 +128,10 @@ pub struct Ceiling {
     #[serde(default)]
     #[schema(required = false)]
     fixed_attributes: BTreeMap<String, Value>,
+    /// The only values, or items of lists, that its tokens may carry. Each token must carry these attributes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false, examples(json!({ "regions": ["eu", "us"] })))]
+    allowed_attributes: BTreeMap<String, Vec<Value>>,
     /// The longest life of a token, in seconds; absent when the key sets no limit.
     #[serde(
         default,
@@ -315,6 +319,7 @@ impl From<Ceiling> for KeyCeiling {
             roles: ceiling.roles,
             audiences: ceiling.audiences,
             fixed_attributes: ceiling.fixed_attributes,
+            allowed_attributes: ceiling.allowed_attributes,
             max_ttl_seconds: ceiling.max_ttl_seconds,
         }
     }
@@ -326,6 +331,7 @@ impl From<KeyCeiling> for Ceiling {
             roles: ceiling.roles,
             audiences: ceiling.audiences,
             fixed_attributes: ceiling.fixed_attributes,
+            allowed_attributes: ceiling.allowed_attributes,
             max_ttl_seconds: ceiling.max_ttl_seconds,
         }
     }

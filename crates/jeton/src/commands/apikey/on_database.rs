@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use storage::{OrganizationId, PrincipalId};
 use token_issuer::Services;
 
-use super::shared::{COLUMNS, fixed_attributes, key_id, show_secret};
+use super::shared::{COLUMNS, allowed_attributes, fixed_attributes, key_id, show_secret};
 use crate::cli::{CreateApikeyArgs, GetApikeyArgs};
 use crate::commands::duration::Expiry;
 use crate::commands::installation;
@@ -39,6 +39,7 @@ pub(super) async fn create(args: CreateApikeyArgs) -> Result<(), Failure> {
             roles: (!args.roles.is_empty()).then(|| args.roles.into_iter().collect()),
             audiences: (!args.audiences.is_empty()).then(|| args.audiences.into_iter().collect()),
             fixed_attributes: fixed_attributes(&args.fixed)?,
+            allowed_attributes: allowed_attributes(&args.allowed)?,
             max_ttl_seconds: args.max_ttl,
         },
         allowed_networks: args.networks,

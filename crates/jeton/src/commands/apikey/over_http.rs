@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::shared::{COLUMNS, fixed_attributes, key_id, show_secret};
+use super::shared::{COLUMNS, allowed_attributes, fixed_attributes, key_id, show_secret};
 use crate::cli::{
     CreateApikeyArgs, GetApikeyArgs, OneApikeyArgs, RevokeApikeyArgs, RotateApikeyArgs,
 };
@@ -28,7 +28,10 @@ pub(super) async fn create(client: &Client, args: CreateApikeyArgs) -> Result<()
 
 /// The body of `POST /v1/api-keys`; what was not asked for is left out.
 fn request(args: CreateApikeyArgs) -> Result<Value, Failure> {
-    let mut ceiling = json!({ "fixed_attributes": fixed_attributes(&args.fixed)? });
+    let mut ceiling = json!({
+        "fixed_attributes": fixed_attributes(&args.fixed)?,
+        "allowed_attributes": allowed_attributes(&args.allowed)?,
+    });
     if !args.roles.is_empty() {
         ceiling["roles"] = json!(args.roles);
     }

@@ -8,6 +8,7 @@ fn unlimited() -> Strength {
         roles: None,
         audiences: None,
         fixed_attributes: BTreeMap::new(),
+        allowed_attributes: BTreeMap::new(),
         max_ttl_seconds: None,
         networks: Vec::new(),
         rate_limit: None,
@@ -21,6 +22,10 @@ fn limited() -> Strength {
         roles: Some(names(&["editor", "viewer"])),
         audiences: Some(names(&["default"])),
         fixed_attributes: BTreeMap::from([("tenant_id".to_owned(), "t-1".into())]),
+        allowed_attributes: BTreeMap::from([(
+            "regions".to_owned(),
+            vec!["eu".into(), "us".into()],
+        )]),
         max_ttl_seconds: Some(60),
         networks: nets(&["10.0.0.0/8", "2001:db8::/32"]),
         rate_limit: Some(rate(60, 10)),
@@ -38,6 +43,13 @@ fn nets(nets: &[&str]) -> Vec<IpNet> {
 
 fn rate(per_minute: u32, burst: u32) -> RateLimit {
     RateLimit { per_minute, burst }
+}
+
+fn allow(strength: &mut Strength, regions: &[&str]) {
+    let regions = regions.iter().map(|region| (*region).into()).collect();
+    strength
+        .allowed_attributes
+        .insert("regions".to_owned(), regions);
 }
 
 fn with(change: impl Fn(&mut Strength)) -> Strength {
@@ -77,6 +89,21 @@ fn whoever_is_stronger_in_one_aspect_is_not_covered() {
             Aspect::FixedAttributes,
             with(|s| {
                 s.fixed_attributes.insert("tenant_id".into(), "t-2".into());
+            }),
+        ),
+        (
+            Aspect::AllowedAttributes,
+            with(|s| s.allowed_attributes.clear()),
+        ),
+        (
+            Aspect::AllowedAttributes,
+            with(|s| allow(s, &["eu", "asia"])),
+        ),
+        (
+            Aspect::AllowedAttributes,
+            with(|s| {
+                s.fixed_attributes
+                    .insert("regions".into(), serde_json::json!(["eu", "asia"]));
             }),
         ),
         (Aspect::MaxTtl, with(|s| s.max_ttl_seconds = None)),

@@ -22,6 +22,8 @@ struct Shape {
     roles: Option<u8>,
     audiences: Option<u8>,
     fixed: [u8; 2],
+    /// Values of `a1`, as bits.
+    allowed: Option<u8>,
     max_ttl: Option<u32>,
     networks: Vec<u8>,
     rate: Option<(u32, u32)>,
@@ -49,7 +51,12 @@ const NETWORKS: [&str; 5] = [
 
 fn shapes() -> impl Strategy<Value = Shape> {
     let names = || proptest::option::weighted(0.7, 0_u8..8);
-    let ceiling = (names(), names(), any::<[bool; 2]>(), any::<[bool; 2]>());
+    let attributes = (
+        any::<[bool; 2]>(),
+        any::<[bool; 2]>(),
+        proptest::option::of(1_u8..16),
+    );
+    let ceiling = (names(), names(), attributes);
     let limits = (
         proptest::option::weighted(0.7, 1_u32..4),
         proptest::collection::vec(0_u8..5, 0..3),
@@ -57,15 +64,19 @@ fn shapes() -> impl Strategy<Value = Shape> {
         proptest::option::weighted(0.7, 1_i64..4),
     );
     (any::<u8>(), ceiling, limits).prop_map(
-        |(permissions, (roles, audiences, fixes, value), (max_ttl, networks, rate, life))| Shape {
-            permissions,
-            roles,
-            audiences,
-            fixed: [0, 1].map(|at| u8::from(fixes[at]) * (1 + u8::from(value[at]))),
-            max_ttl,
-            networks,
-            rate,
-            life,
+        |(permissions, (roles, audiences, attributes), (max_ttl, networks, rate, life))| {
+            let (fixes, value, allowed) = attributes;
+            Shape {
+                permissions,
+                roles,
+                audiences,
+                fixed: [0, 1].map(|at| u8::from(fixes[at]) * (1 + u8::from(value[at]))),
+                allowed,
+                max_ttl,
+                networks,
+                rate,
+                life,
+            }
         },
     )
 }
@@ -107,6 +118,14 @@ impl Shape {
                 fixed_attributes: fixed
                     .filter(|(_, value)| **value != 0)
                     .map(|(at, value)| (format!("a{at}"), (*value).into()))
+                    .collect(),
+                allowed_attributes: self
+                    .allowed
+                    .map(|bits| {
+                        let values = (0..4_u64).filter(|value| bits & (1 << value) != 0);
+                        ("a1".to_owned(), values.map(Into::into).collect())
+                    })
+                    .into_iter()
                     .collect(),
                 max_ttl_seconds: self.max_ttl,
             },
@@ -168,6 +187,7 @@ fn strength_of(new: &NewApiKey) -> Strength {
         roles: new.ceiling.roles.clone(),
         audiences: new.ceiling.audiences.clone(),
         fixed_attributes: new.ceiling.fixed_attributes.clone(),
+        allowed_attributes: new.ceiling.allowed_attributes.clone(),
         max_ttl_seconds: new.ceiling.max_ttl_seconds,
         networks: new.allowed_networks.clone(),
         rate_limit: new.rate_limit,
@@ -184,6 +204,7 @@ fn patched(strength: &Strength, patch: ApiKeyPatch) -> Strength {
         after.roles = ceiling.roles;
         after.audiences = ceiling.audiences;
         after.fixed_attributes = ceiling.fixed_attributes;
+        after.allowed_attributes = ceiling.allowed_attributes;
         after.max_ttl_seconds = ceiling.max_ttl_seconds;
     }
     if let Edit::Set(expires_at) = patch.expires_at {
@@ -279,7 +300,10 @@ fn assert_within(strong: &Strength, weak: &Strength) {
         for value in 0..4_u64 {
             let may = |strength: &Strength| match strength.fixed_attributes.get(attribute) {
                 Some(fixed) => fixed.as_u64() == Some(value),
-                None => true,
+                None => match strength.allowed_attributes.get(attribute) {
+                    Some(allowed) => allowed.contains(&value.into()),
+                    None => true,
+                },
             };
             assert!(may(strong) || !may(weak));
         }
