@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use key_admin::KeyCeiling;
+use key_admin::{Act, KeyCeiling};
 use serde_json::{Value, json};
 
 use crate::support::{App, NewKey, decode, on_both_engines};
@@ -58,7 +58,7 @@ async fn only_user_id_and_roles_are_needed_where_no_attribute_is_required() {
         let open = serde_json::from_value(json!({ "roles": [{ "name": "viewer" }] })).unwrap();
         app.services
             .policy
-            .replace(app.organization.id, &open)
+            .replace(&Act::on_command_line(), app.organization.id, None, open)
             .await
             .unwrap();
         app.server_sees_changes().await;

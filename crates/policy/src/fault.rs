@@ -47,8 +47,40 @@ pub enum PolicyFault {
         attribute: AttributeName,
     },
     /// A role limits lifetimes to nothing.
-    #[error("role `{role}` has a `max_ttl_seconds` of 0; it must be at least 1")]
+    #[error("role `{role}` has a `{field}` of 0; it must be at least 1")]
     NoLifetime {
+        /// The role.
+        role: RoleName,
+        /// The field.
+        field: &'static str,
+    },
+    /// A role is for no audience at all.
+    #[error("role `{role}` has an empty list of `audiences`; leave it out to allow all")]
+    NoAudiences {
+        /// The role.
+        role: RoleName,
+    },
+    /// An attribute requires one that is not declared.
+    #[error("attribute `{attribute}` requires attribute `{other}`, which is not declared")]
+    UnknownRequirement {
+        /// The attribute.
+        attribute: AttributeName,
+        /// The attribute that is missing.
+        other: AttributeName,
+    },
+    /// An attribute has a value for a role that is not declared.
+    #[error("attribute `{attribute}` has a value for role `{role}`, which is not declared")]
+    UnknownRoleOfDefault {
+        /// The attribute.
+        attribute: AttributeName,
+        /// The role that is missing.
+        role: RoleName,
+    },
+    /// A role inherits different values of an attribute that has only one.
+    #[error("role `{role}` inherits different values of attribute `{attribute}`; give it its own")]
+    AmbiguousDefault {
+        /// The attribute.
+        attribute: AttributeName,
         /// The role.
         role: RoleName,
     },
@@ -74,6 +106,9 @@ pub enum CompileError {
     /// The policy is wrong; these are all its faults, never none.
     #[error("the policy has {} fault(s), the first: {}", .0.len(), first(.0))]
     Faults(Vec<PolicyFault>),
+    /// The work was cut short, as when the server stops.
+    #[error("the policy could not be compiled")]
+    Interrupted,
     /// The decision engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -28,13 +28,17 @@
 //! Everything fails closed. What is undeclared, missing, empty or not understood refuses, and so does an error of
 //! casbin: [`CompileError`] and [`CeilingError`] never leave anything to decide with.
 
+mod access;
 mod attributes;
 mod casbin_engine;
 mod ceiling;
 mod decision;
+mod defaults;
+mod document;
 mod fault;
 mod name;
 pub mod operations;
+mod permissions;
 mod roles;
 mod service;
 mod snapshot;
@@ -44,21 +48,26 @@ mod store;
 mod testing;
 mod text;
 
+pub use access::{Access, AccessDenial, AccessReason, Bearer};
 pub use attributes::{
     AttributeDeclaration, AttributeValue, DEFAULT_MAX_LENGTH, DeclarationFault, MAX_ALLOWED_VALUES,
-    MAX_ITEMS, MAX_LENGTH, MAX_PATTERN_LENGTH, MAX_SAFE_INTEGER, Scalar, ValueType,
+    MAX_ITEMS, MAX_LENGTH, MAX_PATTERN_LENGTH, MAX_SAFE_INTEGER, Normalization, Scalar, ValueType,
 };
 pub use casbin_engine::EngineError;
 pub use ceiling::{CeilingError, CompiledCeiling};
 pub use decision::{
-    AudienceLimits, Decision, Denial, Grant, GrantRequest, MAX_REASONS, MAX_RESOURCE_ID_BYTES,
-    MAX_RESOURCES, MAX_ROLES_PER_REQUEST, MAX_SUBJECT_BYTES, Reason, ReasonCode, ReasonKind,
-    Resource,
+    AudienceLimits, Decision, Denial, Effective, Explanation, Grant, GrantRequest, MAX_REASONS,
+    MAX_RESOURCE_ID_BYTES, MAX_RESOURCES, MAX_ROLES_PER_REQUEST, MAX_SUBJECT_BYTES, Outcome,
+    Reason, ReasonCode, ReasonKind, Resource, Step,
 };
+pub use document::{Change, PolicyDiff, PolicyDocument};
 pub use fault::{CompileError, PolicyFault};
 pub use name::{AttributeName, AudienceName, Identifier, MAX_NAME_LENGTH, NameError, RoleName};
 pub use operations::{Authorizer, NotPermitted, Operation, Permitted};
-pub use roles::{MAX_INHERITANCE_DEPTH, Role, RolePermission};
-pub use service::{PolicyDocument, PolicyError, PolicyService, replace};
+pub use permissions::{
+    ActionPattern, Effect, PatternError, ResourceName, ResourcePattern, RolePermission,
+};
+pub use roles::{MAX_INHERITANCE_DEPTH, Role};
+pub use service::{EditError, Edited, PolicyError, PolicyService, first_policy};
 pub use snapshot::PolicySnapshot;
 pub use starter::starter_policy;

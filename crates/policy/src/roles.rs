@@ -1,15 +1,13 @@
 //! Roles as an organization declares them, and the shape their inheritance must have.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     fault::PolicyFault,
-    name::{AttributeName, Identifier, RoleName},
+    name::{AttributeName, AudienceName, RoleName},
+    permissions::RolePermission,
 };
 
 /// The longest chain of inheritance: a role, and nine roles each inherited by the one before.
@@ -24,36 +22,27 @@ pub struct Role {
     /// The name, unique in the organization.
     pub name: RoleName,
     /// What the role is for, in the words of who declared it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// Roles whose permissions, required attributes and lifetime limits this one includes.
-    #[serde(default)]
+    /// Roles whose permissions, required attributes and limits this one includes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub inherits: BTreeSet<RoleName>,
-    /// What the role allows by itself, without what it inherits.
-    #[serde(default)]
+    /// What the role allows or denies by itself, without what it inherits.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub permissions: BTreeSet<RolePermission>,
     /// Attributes that a token with this role must carry.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub required_attributes: BTreeSet<AttributeName>,
+    /// Names of the audiences that a token with this role may be for. `None`: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audiences: Option<BTreeSet<AudienceName>>,
+    /// The life of a token with this role when the request names none, in seconds. `None`: what it inherits, or the
+    /// audience's. Of several roles, the shortest counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_ttl_seconds: Option<u32>,
     /// The longest life of a token with this role, in seconds. `None`: the role sets no limit.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ttl_seconds: Option<u32>,
-}
-
-/// One action on one kind of resource; its text form `resource:action` is a value of the `scope` claim.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RolePermission {
-    /// The kind of resource, such as `dashboard`.
-    pub resource: Identifier,
-    /// What may be done with it, such as `view`.
-    pub action: Identifier,
-}
-
-impl fmt::Display for RolePermission {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.resource, self.action)
-    }
 }
 
 /// Everything wrong with the inheritance of `roles`: unknown parents, cycles, chains that are too long.
@@ -187,15 +176,5 @@ mod tests {
             role("d", &[]),
         ];
         assert_eq!(faults(&diamond), []);
-    }
-
-    #[test]
-    fn a_permission_reads_as_a_scope_value() {
-        let json = r#"{"resource":"dashboard","action":"view"}"#;
-        let permission: RolePermission = serde_json::from_str(json).unwrap();
-        assert_eq!(permission.to_string(), "dashboard:view");
-        assert!(
-            serde_json::from_str::<RolePermission>(r#"{"resource":"a:b","action":"*"}"#).is_err()
-        );
     }
 }

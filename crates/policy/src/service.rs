@@ -1,29 +1,22 @@
-//! The service: decisions with the organization's current policy.
+//! The service: decisions with the organization's current policy, and changes of it.
+
+mod edit;
 
 use std::sync::Arc;
 
-use key_admin::{ApiKeyContext, ApiKeyId, KeyCeiling, Organization};
+use key_admin::{ApiKeyContext, ApiKeyId, KeyCeiling};
 use quick_cache::sync::Cache;
-use serde::{Deserialize, Serialize};
 use storage::{
-    ChangeFeed, Database, OrganizationId, StorageError, Transaction, Versioned, VersionedCache,
-    record_change,
+    ChangeFeed, Clock, Database, OrganizationId, StorageError, Transaction, Versioned,
+    VersionedCache,
 };
 
 use crate::{
-    AttributeDeclaration, AudienceLimits, CeilingError, CompileError, CompiledCeiling, Decision,
-    Denial, GrantRequest, PolicySnapshot, Role, store,
+    AudienceLimits, CeilingError, CompileError, CompiledCeiling, Decision, Denial, Explanation,
+    GrantRequest, PolicyDocument, PolicySnapshot, store,
 };
 
-/// The roles and attributes of an organization, as people write them down.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PolicyDocument {
-    /// The roles.
-    pub roles: Vec<Role>,
-    /// The attributes.
-    pub attributes: Vec<AttributeDeclaration>,
-}
+pub use edit::{EditError, Edited};
 
 /// Why there is no decision.
 #[derive(Debug, thiserror::Error)]
@@ -57,18 +50,24 @@ struct CeilingKey {
 pub struct PolicyService {
     database: Database,
     feed: Arc<ChangeFeed>,
-    snapshots: VersionedCache<OrganizationId, PolicySnapshot>,
+    clock: Arc<dyn Clock>,
+    /// What is known to be current: goes by the organization's version, and costs one small query to learn anew.
+    current: VersionedCache<OrganizationId, Arc<PolicySnapshot>>,
+    /// What was compiled: goes by the policy's own version, so that a new API key does not compile a policy again.
+    compiled: Cache<OrganizationId, Arc<PolicySnapshot>>,
     ceilings: Cache<CeilingKey, Arc<CompiledCeiling>>,
 }
 
 impl PolicyService {
     /// Builds the service; policies are read when they are first needed.
-    pub fn new(database: Database, feed: Arc<ChangeFeed>) -> Self {
+    pub fn new(database: Database, feed: Arc<ChangeFeed>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            snapshots: VersionedCache::new(feed.clone(), MAX_ORGANIZATIONS),
+            current: VersionedCache::new(feed.clone(), MAX_ORGANIZATIONS),
+            compiled: Cache::new(MAX_ORGANIZATIONS),
             ceilings: Cache::new(MAX_CEILINGS),
             database,
             feed,
+            clock,
         }
     }
 
@@ -80,13 +79,28 @@ impl PolicyService {
         request: GrantRequest,
     ) -> Result<Decision, PolicyError> {
         let snapshot = self.snapshot(caller.organization()).await?;
-        match self.ceiling(caller, &snapshot.value).await {
-            Ok(ceiling) => Ok(snapshot.value.decide(&ceiling, audience, request)),
+        match self.ceiling(caller, &snapshot) {
+            Ok(ceiling) => Ok(snapshot.decide(&ceiling, audience, request)),
             Err(error) => {
                 tracing::warn!(key = %caller.key_id(), %error, "the ceiling of an API key is not usable");
                 Ok(Decision::Refused(Denial::from(error)))
             }
         }
+    }
+
+    /// Why would a key with this ceiling get this token, or not? The inner error says why the ceiling allows nothing.
+    pub async fn explain(
+        &self,
+        organization: OrganizationId,
+        ceiling: &KeyCeiling,
+        audience: Option<&AudienceLimits>,
+        request: GrantRequest,
+    ) -> Result<Result<Explanation, Denial>, PolicyError> {
+        let snapshot = self.snapshot(organization).await?;
+        Ok(match snapshot.ceiling(ceiling) {
+            Ok(ceiling) => Ok(snapshot.explain(&ceiling, audience, request)),
+            Err(error) => Err(Denial::from(error)),
+        })
     }
 
     /// Is everything that a ceiling names declared? The inner error says what is not.
@@ -96,66 +110,60 @@ impl PolicyService {
         ceiling: &KeyCeiling,
     ) -> Result<Result<(), String>, PolicyError> {
         let snapshot = self.snapshot(organization).await?;
-        let unknown = ceiling.roles.iter().flatten().find(|role| {
-            !snapshot
-                .value
-                .role_names()
-                .any(|declared| declared.as_str() == role.as_str())
-        });
-        if let Some(role) = unknown {
+        let mut names = ceiling.roles.iter().flatten();
+        if let Some(role) = names.find(|role| snapshot.role(role).is_none()) {
             return Ok(Err(format!("there is no role `{role}`")));
         }
-        Ok(match snapshot.value.ceiling("new", ceiling).await {
+        Ok(match snapshot.ceiling(ceiling) {
             Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),
         })
     }
 
-    /// Replaces the organization's policy, all or nothing. A wrong one changes nothing.
-    pub async fn replace(
+    /// The organization's policy as it stands, with its version.
+    pub async fn document(
         &self,
         organization: OrganizationId,
-        document: &PolicyDocument,
-    ) -> Result<(), PolicyError> {
-        check(document).await?;
-        let mut tx = self.database.write().await?;
-        // First, for its lock: two replacements side by side would leave a mixture of both documents.
-        record_change(&mut tx, organization).await?;
-        if Organization::version(tx.conn(), organization)
-            .await?
-            .is_none()
-        {
-            return Err(PolicyError::OrganizationGone);
-        }
-        write(&mut tx, organization, document).await?;
-        tx.commit().await?;
-        self.feed.catch_up().await;
-        Ok(())
+    ) -> Result<(PolicyDocument, i64), PolicyError> {
+        let mut tx = self.database.snapshot().await?;
+        let versions = store::versions(tx.conn(), organization).await?;
+        let (_, version) = versions.ok_or(PolicyError::OrganizationGone)?;
+        Ok((store::document(&mut tx, organization).await?, version))
     }
 
-    async fn snapshot(
+    /// The organization's policy, ready to decide with.
+    pub async fn snapshot(
         &self,
         organization: OrganizationId,
-    ) -> Result<Arc<Versioned<PolicySnapshot>>, PolicyError> {
+    ) -> Result<Arc<PolicySnapshot>, PolicyError> {
         let found = self
-            .snapshots
+            .current
             .get(&organization, || self.load(organization))
             .await?;
-        found.ok_or(PolicyError::OrganizationGone)
+        let found = found.ok_or(PolicyError::OrganizationGone)?;
+        Ok(found.value.clone())
     }
 
     async fn load(
         &self,
         organization: OrganizationId,
-    ) -> Result<Option<Versioned<PolicySnapshot>>, PolicyError> {
+    ) -> Result<Option<Versioned<Arc<PolicySnapshot>>>, PolicyError> {
         let mut tx = self.database.snapshot().await?;
-        let Some(version) = Organization::version(tx.conn(), organization).await? else {
+        let Some((version, policy_version)) = store::versions(tx.conn(), organization).await?
+        else {
             return Ok(None);
         };
-        let roles = store::roles(tx.conn(), organization).await?;
-        let attributes = store::attributes(tx.conn(), organization).await?;
-        drop(tx);
-        let value = PolicySnapshot::compile(version, roles, attributes).await?;
+        let known = self.compiled.get(&organization);
+        let value = match known.filter(|known| known.version() == policy_version) {
+            Some(known) => known,
+            None => {
+                let document = store::document(&mut tx, organization).await?;
+                drop(tx);
+                let compiled = Arc::new(compile(document, policy_version).await?);
+                self.compiled.insert(organization, compiled.clone());
+                compiled
+            }
+        };
         Ok(Some(Versioned {
             organization,
             version,
@@ -163,7 +171,7 @@ impl PolicyService {
         }))
     }
 
-    async fn ceiling(
+    fn ceiling(
         &self,
         caller: &ApiKeyContext,
         snapshot: &PolicySnapshot,
@@ -174,45 +182,28 @@ impl PolicyService {
             policy_version: snapshot.version(),
         };
         self.ceilings
-            .get_or_insert_async(&key, async {
-                snapshot
-                    .ceiling(caller.key_id().as_str(), caller.ceiling())
-                    .await
-                    .map(Arc::new)
-            })
-            .await
+            .get_or_insert_with(&key, || snapshot.ceiling(caller.ceiling()).map(Arc::new))
     }
 }
 
-/// Replaces the policy of an organization that only `tx` knows yet, after checking it as a whole.
-pub async fn replace(
+/// Compiles on a thread that may block: a large policy takes its time, and requests of others must not wait for it.
+async fn compile(document: PolicyDocument, version: i64) -> Result<PolicySnapshot, CompileError> {
+    let runtime = tokio::runtime::Handle::current();
+    let work = move || runtime.block_on(document.compile(version));
+    match tokio::task::spawn_blocking(work).await {
+        Ok(compiled) => compiled,
+        Err(_) => Err(CompileError::Interrupted),
+    }
+}
+
+/// Gives a policy to an organization that only `tx` knows yet, after checking it as a whole.
+pub async fn first_policy(
     tx: &mut Transaction,
     organization: OrganizationId,
     document: &PolicyDocument,
 ) -> Result<(), PolicyError> {
-    check(document).await?;
-    Ok(write(tx, organization, document).await?)
-}
-
-async fn check(document: &PolicyDocument) -> Result<(), CompileError> {
-    PolicySnapshot::compile(0, document.roles.clone(), document.attributes.clone()).await?;
-    Ok(())
-}
-
-async fn write(
-    tx: &mut Transaction,
-    organization: OrganizationId,
-    document: &PolicyDocument,
-) -> Result<(), StorageError> {
-    store::clear_roles(tx.conn(), organization).await?;
-    for role in &document.roles {
-        store::insert_role(tx.conn(), organization, role).await?;
-    }
-    store::clear_attributes(tx.conn(), organization).await?;
-    for attribute in &document.attributes {
-        store::insert_attribute(tx.conn(), organization, attribute).await?;
-    }
-    Ok(())
+    document.compile(0).await?;
+    Ok(store::write(tx, organization, &PolicyDocument::default(), document).await?)
 }
 
 #[cfg(test)]

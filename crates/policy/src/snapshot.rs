@@ -1,12 +1,17 @@
 //! One version of an organization's policy, compiled once and then only read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
-    attributes::{AttributeDeclaration, CompiledAttribute},
-    casbin_engine::{Act, Engine, Entity, Rules},
+    access::OwnPermissions,
+    attributes::{AttributeDeclaration, AttributeValue, CompiledAttribute},
+    casbin_engine::{Engine, Entity, Rules},
+    defaults::Defaults,
     fault::{CompileError, PolicyFault},
-    name::{AttributeName, RoleName},
+    name::{AttributeName, AudienceName, RoleName},
     roles::{Role, inheritance_faults},
 };
 
@@ -22,21 +27,27 @@ pub struct PolicySnapshot {
 #[derive(Clone, Debug)]
 pub(crate) struct CompiledRole {
     pub(crate) name: RoleName,
-    /// The roles it names as its parents.
-    inherits: BTreeSet<RoleName>,
-    /// `resource:action`, its own and inherited.
-    pub(crate) scope: BTreeSet<String>,
+    /// Itself and every role it inherits, however far up.
+    pub(crate) lineage: BTreeSet<RoleName>,
+    /// What each role of the lineage allows and denies by itself.
+    pub(crate) family: Vec<Arc<OwnPermissions>>,
     /// Its own and inherited.
     pub(crate) required_attributes: BTreeSet<AttributeName>,
+    /// What its own and the inherited limits have in common.
+    pub(crate) audiences: Option<BTreeSet<AudienceName>>,
+    /// Its own, or else the shortest that its parents give.
+    pub(crate) default_ttl_seconds: Option<u32>,
     /// The shortest of its own and the inherited.
     pub(crate) max_ttl_seconds: Option<u32>,
+    /// Its own values of attributes, or else what its parents give.
+    pub(crate) defaults: BTreeMap<AttributeName, AttributeValue>,
 }
 
 impl PolicySnapshot {
     /// Checks a policy as a whole and compiles it; a wrong one is refused with all its faults.
     ///
-    /// casbin is asked here, once per role, for what the role inherits and may do. The work grows with the
-    /// number of roles times the number of permissions.
+    /// casbin is asked here what each role inherits, and for every rule it holds. The work grows with the number of
+    /// rules; a decision's does not.
     pub async fn compile(
         version: i64,
         roles: Vec<Role>,
@@ -45,23 +56,27 @@ impl PolicySnapshot {
         let mut faults = Vec::new();
         let attributes = compile_attributes(attributes, &mut faults);
         let roles = check_roles(roles, &attributes, &mut faults);
+        check_references(&attributes, &roles, &mut faults);
         if !faults.is_empty() {
             return Err(CompileError::Faults(faults));
-        }
-        let engine = Engine::load(rules_of(&roles)).await?;
-        let mut compiled = BTreeMap::new();
-        for role in roles.values() {
-            compiled.insert(role.name.clone(), compile_role(role, &roles, &engine)?);
         }
         let attributes = attributes
             .into_iter()
             .filter_map(|(name, it)| Some((name, it?)))
             .collect();
+        let engine = Engine::load_permissions(rules_of(&roles)).await?;
+        let roles = compile_roles(&roles, &attributes, &engine)?;
         Ok(Self {
             version,
-            roles: compiled,
+            roles,
             attributes,
         })
+    }
+
+    /// The same policy as the store counts it.
+    #[must_use]
+    pub(crate) fn with_version(self, version: i64) -> Self {
+        Self { version, ..self }
     }
 
     /// The version of the policy, as the store counts it.
@@ -82,21 +97,19 @@ impl PolicySnapshot {
             .map(CompiledAttribute::name)
     }
 
+    /// Whether values of this attribute are kept from logs, the audit trail and lists. What is not declared (any more)
+    /// is: better hidden than shown.
+    pub fn is_sensitive(&self, attribute: &str) -> bool {
+        self.attribute(attribute)
+            .is_none_or(CompiledAttribute::is_sensitive)
+    }
+
     pub(crate) fn role(&self, name: &str) -> Option<&CompiledRole> {
         self.roles.get(name)
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<&CompiledAttribute> {
         self.attributes.get(name)
-    }
-
-    /// Adds the links "inherits" between all roles.
-    pub(crate) fn link_inheritance(&self, rules: &mut Rules) {
-        for role in self.roles.values() {
-            for parent in &role.inherits {
-                rules.link(Entity::Role(&role.name), Entity::Role(parent));
-            }
-        }
     }
 }
 
@@ -136,10 +149,17 @@ fn check_roles(
                 faults.push(PolicyFault::UnknownRequiredAttribute { role, attribute });
             }
         }
-        if role.max_ttl_seconds == Some(0) {
-            faults.push(PolicyFault::NoLifetime {
-                role: role.name.clone(),
-            });
+        let lifetimes = [
+            ("max_ttl_seconds", role.max_ttl_seconds),
+            ("default_ttl_seconds", role.default_ttl_seconds),
+        ];
+        for (field, _) in lifetimes.into_iter().filter(|it| it.1 == Some(0)) {
+            let role = role.name.clone();
+            faults.push(PolicyFault::NoLifetime { role, field });
+        }
+        if role.audiences.as_ref().is_some_and(BTreeSet::is_empty) {
+            let role = role.name.clone();
+            faults.push(PolicyFault::NoAudiences { role });
         }
         if let Some(earlier) = roles.insert(role.name.clone(), role) {
             faults.push(PolicyFault::DuplicateRole { role: earlier.name });
@@ -149,43 +169,75 @@ fn check_roles(
     roles
 }
 
+/// What attributes say of each other and of roles.
+fn check_references(
+    attributes: &Attributes,
+    roles: &BTreeMap<RoleName, Role>,
+    faults: &mut Vec<PolicyFault>,
+) {
+    for attribute in attributes.values().flatten() {
+        for other in attribute.requires() {
+            if !attributes.contains_key(other) {
+                let (attribute, other) = (attribute.name().clone(), other.clone());
+                faults.push(PolicyFault::UnknownRequirement { attribute, other });
+            }
+        }
+        for role in attribute.roles_with_default() {
+            if !roles.contains_key(role) {
+                let (attribute, role) = (attribute.name().clone(), role.clone());
+                faults.push(PolicyFault::UnknownRoleOfDefault { attribute, role });
+            }
+        }
+    }
+}
+
 fn rules_of(declared: &BTreeMap<RoleName, Role>) -> Rules {
     let mut rules = Rules::default();
     for role in declared.values() {
-        let subject = Entity::Role(&role.name);
         for permission in &role.permissions {
-            let object = Entity::Resource(&permission.resource);
-            rules.allow(subject, Act::Perform(&permission.action), object);
+            rules.permission(&role.name, permission);
         }
         for parent in &role.inherits {
-            rules.link(subject, Entity::Role(parent));
+            rules.link(Entity::Role(&role.name), Entity::Role(parent));
         }
     }
     rules
 }
 
-fn compile_role(
-    role: &Role,
-    roles: &BTreeMap<RoleName, Role>,
+fn compile_roles(
+    declared: &BTreeMap<RoleName, Role>,
+    attributes: &BTreeMap<AttributeName, CompiledAttribute>,
     engine: &Engine,
-) -> Result<CompiledRole, CompileError> {
-    let inherited = engine.inherited_roles(&role.name)?;
-    let permissions = engine.permissions(&role.name)?;
-    let family = || {
-        inherited
-            .iter()
-            .filter_map(|name| roles.get(name))
-            .chain([role])
-    };
-    Ok(CompiledRole {
-        name: role.name.clone(),
-        inherits: role.inherits.clone(),
-        scope: permissions.iter().map(ToString::to_string).collect(),
-        required_attributes: family()
-            .flat_map(|it| it.required_attributes.clone())
-            .collect(),
-        max_ttl_seconds: family().filter_map(|it| it.max_ttl_seconds).min(),
-    })
+) -> Result<BTreeMap<RoleName, CompiledRole>, CompileError> {
+    let permissions: BTreeMap<RoleName, Arc<OwnPermissions>> = engine
+        .permissions()?
+        .into_iter()
+        .map(|(role, permissions)| (role, Arc::new(OwnPermissions::new(permissions))))
+        .collect();
+    let defaults = Defaults::new(declared, attributes)?;
+    let mut compiled = BTreeMap::new();
+    for role in declared.values() {
+        let mut lineage = engine.inherited_roles(&role.name)?;
+        lineage.insert(role.name.clone());
+        let family = || lineage.iter().filter_map(|name| declared.get(name));
+        let limits = family().filter_map(|it| it.audiences.clone());
+        let required = family().flat_map(|it| it.required_attributes.clone());
+        let role = CompiledRole {
+            name: role.name.clone(),
+            family: lineage
+                .iter()
+                .filter_map(|name| permissions.get(name).cloned())
+                .collect(),
+            required_attributes: required.collect(),
+            audiences: limits.reduce(|all, it| all.intersection(&it).cloned().collect()),
+            default_ttl_seconds: defaults.ttl(role),
+            max_ttl_seconds: family().filter_map(|it| it.max_ttl_seconds).min(),
+            defaults: defaults.attributes(role),
+            lineage,
+        };
+        compiled.insert(role.name.clone(), role);
+    }
+    Ok(compiled)
 }
 
 #[cfg(test)]
@@ -194,8 +246,9 @@ mod tests {
 
     use super::*;
     use crate::{
+        access::scope,
         attributes::DeclarationFault,
-        testing::{attribute, role, role_from, snapshot},
+        testing::{attribute, decide, reasons, refused, role, role_from, snapshot},
     };
 
     #[tokio::test]
@@ -222,8 +275,10 @@ mod tests {
         )
         .await;
         let admin = policy.role("admin").unwrap();
-        let scope: Vec<_> = admin.scope.iter().collect();
-        assert_eq!(scope, ["dashboard:edit", "dashboard:view", "user:manage"]);
+        assert_eq!(
+            scope(&[&admin.family]),
+            ["dashboard:edit", "dashboard:view", "user:manage"]
+        );
         let required: Vec<_> = admin
             .required_attributes
             .iter()
@@ -231,8 +286,8 @@ mod tests {
             .collect();
         assert_eq!(required, ["regions", "tenant_id"]);
         assert_eq!(admin.max_ttl_seconds, Some(300));
-        let viewer: Vec<_> = policy.role("viewer").unwrap().scope.iter().collect();
-        assert_eq!(viewer, ["dashboard:view"]);
+        let viewer = policy.role("viewer").unwrap();
+        assert_eq!(scope(&[&viewer.family]), ["dashboard:view"]);
     }
 
     #[tokio::test]
@@ -283,10 +338,8 @@ mod tests {
     async fn an_empty_policy_compiles_and_allows_nothing() {
         let policy = snapshot(vec![], json!([])).await;
         assert_eq!(policy.role_names().count(), 0);
-        let ceiling = policy
-            .ceiling("k1", &key_admin::KeyCeiling::default())
-            .await
-            .unwrap();
-        assert!(ceiling.roles().is_empty());
+        let body = json!({"user": {"id": "user-42", "roles": ["viewer"]}});
+        let denial = refused(decide(&policy, json!({}), &body).await);
+        assert_eq!(reasons(&denial), ["unknown_role /user/roles/0"]);
     }
 }

@@ -1,74 +1,111 @@
 //! The stored policy: one row per role and attribute.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sqlx::types::Json;
-use storage::{Conn, OrganizationId, StorageError, execute, fetch_all};
+use storage::{
+    Conn, OrganizationId, StorageError, Transaction, execute, fetch_all, fetch_optional,
+};
 
-use crate::{AttributeDeclaration, Role};
+use crate::PolicyDocument;
 
-pub(crate) async fn roles(
+/// The version that the organization is at, and the one that its policy is at.
+pub(crate) async fn versions(
     conn: Conn<'_>,
     organization: OrganizationId,
-) -> Result<Vec<Role>, StorageError> {
-    let sql = "select definition from roles where organization_id = $1 order by name";
-    let rows = fetch_all!(conn, (Json<Role>,), sql, organization)?;
-    Ok(rows.into_iter().map(|(role,)| role.0).collect())
+) -> Result<Option<(i64, i64)>, StorageError> {
+    let sql = "select version, policy_version from organizations where id = $1";
+    fetch_optional!(conn, (i64, i64), sql, organization)
 }
 
-pub(crate) async fn attributes(
+/// Counts the policy's version on, if it is still the one that was read.
+pub(crate) async fn advance(
     conn: Conn<'_>,
     organization: OrganizationId,
-) -> Result<Vec<AttributeDeclaration>, StorageError> {
-    let sql = "select declaration from attributes where organization_id = $1 order by name";
-    let rows = fetch_all!(conn, (Json<AttributeDeclaration>,), sql, organization)?;
-    Ok(rows.into_iter().map(|(attribute,)| attribute.0).collect())
+    from: i64,
+    to: i64,
+) -> Result<bool, StorageError> {
+    let sql = "update organizations set policy_version = $3 where id = $1 and policy_version = $2";
+    Ok(execute!(conn, sql, organization, from, to)? == 1)
 }
 
-pub(crate) async fn clear_roles(
-    conn: Conn<'_>,
+/// A table with one row per named part of a policy.
+struct Table {
+    select: &'static str,
+    delete: &'static str,
+    upsert: &'static str,
+}
+
+const ROLES: Table = Table {
+    select: "select definition from roles where organization_id = $1 order by name",
+    delete: "delete from roles where organization_id = $1 and name = $2",
+    upsert: "insert into roles (organization_id, name, definition) values ($1, $2, $3)
+             on conflict (organization_id, name) do update set definition = excluded.definition",
+};
+
+const ATTRIBUTES: Table = Table {
+    select: "select declaration from attributes where organization_id = $1 order by name",
+    delete: "delete from attributes where organization_id = $1 and name = $2",
+    upsert: "insert into attributes (organization_id, name, declaration) values ($1, $2, $3)
+             on conflict (organization_id, name) do update set declaration = excluded.declaration",
+};
+
+/// The whole policy.
+pub(crate) async fn document(
+    tx: &mut Transaction,
     organization: OrganizationId,
+) -> Result<PolicyDocument, StorageError> {
+    Ok(PolicyDocument {
+        roles: ROLES.all(tx.conn(), organization).await?,
+        attributes: ATTRIBUTES.all(tx.conn(), organization).await?,
+    })
+}
+
+/// Turns the stored policy `before` into `after`, touching only rows that differ.
+pub(crate) async fn write(
+    tx: &mut Transaction,
+    organization: OrganizationId,
+    before: &PolicyDocument,
+    after: &PolicyDocument,
 ) -> Result<(), StorageError> {
-    execute!(
-        conn,
-        "delete from roles where organization_id = $1",
-        organization
-    )?;
-    Ok(())
+    let named = |it: &crate::Role| it.name.to_string();
+    ROLES
+        .write(tx, organization, (&before.roles, &after.roles), named)
+        .await?;
+    let named = |it: &crate::AttributeDeclaration| it.name.to_string();
+    let sides = (&before.attributes[..], &after.attributes[..]);
+    ATTRIBUTES.write(tx, organization, sides, named).await
 }
 
-pub(crate) async fn clear_attributes(
-    conn: Conn<'_>,
-    organization: OrganizationId,
-) -> Result<(), StorageError> {
-    execute!(
-        conn,
-        "delete from attributes where organization_id = $1",
-        organization
-    )?;
-    Ok(())
-}
+impl Table {
+    async fn all<T: DeserializeOwned + Send + Unpin + 'static>(
+        &self,
+        conn: Conn<'_>,
+        organization: OrganizationId,
+    ) -> Result<Vec<T>, StorageError> {
+        let rows = fetch_all!(conn, (Json<T>,), self.select, organization)?;
+        Ok(rows.into_iter().map(|(Json(it),)| it).collect())
+    }
 
-pub(crate) async fn insert_role(
-    conn: Conn<'_>,
-    organization: OrganizationId,
-    role: &Role,
-) -> Result<(), StorageError> {
-    let sql = "insert into roles (organization_id, name, definition) values ($1, $2, $3)";
-    execute!(conn, sql, organization, role.name.as_str(), Json(role))?;
-    Ok(())
-}
-
-pub(crate) async fn insert_attribute(
-    conn: Conn<'_>,
-    organization: OrganizationId,
-    attribute: &AttributeDeclaration,
-) -> Result<(), StorageError> {
-    let sql = "insert into attributes (organization_id, name, declaration) values ($1, $2, $3)";
-    execute!(
-        conn,
-        sql,
-        organization,
-        attribute.name.as_str(),
-        Json(attribute)
-    )?;
-    Ok(())
+    async fn write<T: Serialize + PartialEq + Sync>(
+        &self,
+        tx: &mut Transaction,
+        organization: OrganizationId,
+        (before, after): (&[T], &[T]),
+        named: impl Fn(&T) -> String,
+    ) -> Result<(), StorageError> {
+        let mut old: BTreeMap<String, &T> = before.iter().map(|it| (named(it), it)).collect();
+        for it in after {
+            let name = named(it);
+            if old.remove(&name) != Some(it) {
+                execute!(tx.conn(), self.upsert, organization, name, Json(it))?;
+            }
+        }
+        for name in old.into_keys() {
+            execute!(tx.conn(), self.delete, organization, name)?;
+        }
+        Ok(())
+    }
 }

@@ -58,7 +58,7 @@ pub(crate) fn request(body: &Value) -> GrantRequest {
 
 /// Decides `body` for a key with this ceiling and an audience with [`LIMITS`].
 pub(crate) async fn decide(policy: &PolicySnapshot, ceiling: Value, body: &Value) -> Decision {
-    let ceiling = policy.ceiling("k1", &ceiling_of(ceiling)).await.unwrap();
+    let ceiling = policy.ceiling(&ceiling_of(ceiling)).unwrap();
     policy.decide(&ceiling, Some(&LIMITS), request(body))
 }
 

@@ -162,7 +162,11 @@ impl Services {
             &master,
             key_admin,
         )?;
-        let policy = Arc::new(PolicyService::new(database.clone(), feed.clone()));
+        let policy = Arc::new(PolicyService::new(
+            database.clone(),
+            feed.clone(),
+            clock.clone(),
+        ));
         let sealer = Sealer::new(&master).map_err(StartError::from)?;
         let rings = Rings::new(database.clone(), feed.clone(), sealer);
         rings.check_all().await?;
@@ -263,7 +267,7 @@ impl Services {
             signing_keys::store::insert(tx.conn(), &key).await?;
         }
         if new.starter_policy {
-            policy::replace(&mut tx, organization.id, &starter_policy()).await?;
+            policy::first_policy(&mut tx, organization.id, &starter_policy()).await?;
         }
         record_change(&mut tx, organization.id).await?;
         tx.commit().await?;

@@ -87,7 +87,12 @@ impl App {
         let (organization, owner) = services.create_organization(acme()).await.unwrap();
         services
             .policy
-            .replace(organization.id, &test_policy())
+            .replace(
+                &Act::on_command_line(),
+                organization.id,
+                None,
+                test_policy(),
+            )
             .await
             .unwrap();
         let http = reqwest::Client::builder()

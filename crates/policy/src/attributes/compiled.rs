@@ -1,18 +1,20 @@
 //! A declaration made ready to judge values.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::{
     declaration::{
         AttributeDeclaration, DeclarationFault, MAX_ALLOWED_VALUES, MAX_ITEMS, MAX_LENGTH,
-        MAX_PATTERN_LENGTH,
+        MAX_PATTERN_LENGTH, Normalization,
     },
     value::{AttributeValue, Scalar, ValueType},
 };
 use crate::{
     decision::ReasonCode,
-    name::AttributeName,
+    name::{AttributeName, RoleName},
     text::{is_blank, misleads},
 };
 
@@ -26,6 +28,7 @@ pub(crate) struct CompiledAttribute {
     declaration: AttributeDeclaration,
     pattern: Option<Regex>,
     allowed: Option<Vec<Scalar>>,
+    defaults: BTreeMap<RoleName, AttributeValue>,
 }
 
 /// Why a value does not pass.
@@ -57,9 +60,19 @@ impl CompiledAttribute {
             declaration,
             pattern,
             allowed: None,
+            defaults: BTreeMap::new(),
         };
+        if !compiled.declaration.normalize.is_empty()
+            && compiled.declaration.value_type != ValueType::String
+        {
+            faults.push(DeclarationFault::NormalizeNotForType);
+        }
         match compiled.compile_allowed_values() {
             Ok(allowed) => compiled.allowed = allowed,
+            Err(unusable) => faults.extend(unusable),
+        }
+        match compiled.compile_defaults() {
+            Ok(defaults) => compiled.defaults = defaults,
             Err(unusable) => faults.extend(unusable),
         }
         if faults.is_empty() {
@@ -77,6 +90,26 @@ impl CompiledAttribute {
     /// Whether every token must carry the attribute.
     pub(crate) fn is_required(&self) -> bool {
         self.declaration.required
+    }
+
+    /// Whether its values are kept from logs, the audit trail and lists.
+    pub(crate) fn is_sensitive(&self) -> bool {
+        self.declaration.sensitive
+    }
+
+    /// The attributes that a token with this one must carry as well.
+    pub(crate) fn requires(&self) -> &BTreeSet<AttributeName> {
+        &self.declaration.requires
+    }
+
+    /// The value that a role gives by itself.
+    pub(crate) fn default_of(&self, role: &RoleName) -> Option<&AttributeValue> {
+        self.defaults.get(role)
+    }
+
+    /// The roles that give a value.
+    pub(crate) fn roles_with_default(&self) -> impl Iterator<Item = &RoleName> {
+        self.declaration.from_role.keys()
     }
 
     /// Judges `json`: the typed value, or all that is wrong with it.
@@ -132,7 +165,11 @@ impl CompiledAttribute {
         let Some(value) = self.declaration.value_type.read(json) else {
             return Err(vec![ReasonCode::AttributeType]);
         };
+        let value = self
+            .normalize(value)
+            .ok_or(vec![ReasonCode::AttributeType])?;
         let mut codes = match &value {
+            Scalar::String(text) if is_blank(text) => return Err(vec![ReasonCode::AttributeEmpty]),
             Scalar::String(text) => self.text_faults(text),
             _ => Vec::new(),
         };
@@ -148,6 +185,21 @@ impl CompiledAttribute {
         } else {
             Err(codes)
         }
+    }
+
+    /// `None`: it is not what a normalization can read.
+    fn normalize(&self, value: Scalar) -> Option<Scalar> {
+        let Scalar::String(mut text) = value else {
+            return Some(value);
+        };
+        for step in &self.declaration.normalize {
+            text = match step {
+                Normalization::Trim => text.trim().to_owned(),
+                Normalization::CaseFold => text.to_lowercase(),
+                Normalization::Uuid => uuid::Uuid::try_parse(&text).ok()?.hyphenated().to_string(),
+            };
+        }
+        Some(Scalar::String(text))
     }
 
     fn text_faults(&self, text: &str) -> Vec<ReasonCode> {
@@ -198,6 +250,31 @@ impl CompiledAttribute {
         }
     }
 
+    fn compile_defaults(
+        &self,
+    ) -> Result<BTreeMap<RoleName, AttributeValue>, Vec<DeclarationFault>> {
+        let mut faults = Vec::new();
+        let mut defaults = BTreeMap::new();
+        for (role, json) in &self.declaration.from_role {
+            match self.read(json) {
+                Ok(value) => {
+                    defaults.insert(role.clone(), value);
+                }
+                Err(found) => faults.extend(found.into_iter().map(|fault| {
+                    DeclarationFault::DefaultUnusable {
+                        role: role.clone(),
+                        code: fault.code,
+                    }
+                })),
+            }
+        }
+        if faults.is_empty() {
+            Ok(defaults)
+        } else {
+            Err(faults)
+        }
+    }
+
     fn fault(&self, code: ReasonCode, item: Option<usize>) -> ValueFault {
         let declaration = &self.declaration;
         let what = match item {
@@ -209,6 +286,9 @@ impl CompiledAttribute {
             ReasonCode::AttributeEmpty => "is empty, which would restrict nothing.".to_owned(),
             ReasonCode::AttributeType if declaration.list && item.is_none() => {
                 format!("must be a list; each item {}.", declaration.value_type)
+            }
+            ReasonCode::AttributeType if declaration.normalize.contains(&Normalization::Uuid) => {
+                "must be a UUID.".to_owned()
             }
             ReasonCode::AttributeType => format!("must be {}.", declaration.value_type),
             ReasonCode::AttributeCharacters => "must not contain control characters.".to_owned(),

@@ -1,10 +1,15 @@
 //! An attribute as an organization declares it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{compiled::CompiledAttribute, value::ValueType};
-use crate::{decision::ReasonCode, name::AttributeName};
+use crate::{
+    decision::ReasonCode,
+    name::{AttributeName, RoleName},
+};
 
 /// The longest text of a string attribute when its declaration does not say, in characters.
 pub const DEFAULT_MAX_LENGTH: u32 = 256;
@@ -27,27 +32,59 @@ pub struct AttributeDeclaration {
     #[serde(rename = "type")]
     pub value_type: ValueType,
     /// Whether the value is a list.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub list: bool,
     /// Whether every token must carry the attribute. Roles can require it as well.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub required: bool,
+    /// Whether values are kept from logs, the audit trail and lists: the database keeps a keyed hash of them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub sensitive: bool,
+    /// What is done to a text, or to each item, before it is judged; in this order. For strings only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub normalize: Vec<Normalization>,
+    /// Attributes that a token with this one must carry as well.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub requires: BTreeSet<AttributeName>,
+    /// The value of a token with this role when the request names none. Of several roles, lists are joined; single
+    /// values must be equal, or the request must say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub from_role: BTreeMap<RoleName, Value>,
     /// The only values allowed; in a list, for each item. `None`: any value of the type.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_values: Option<Vec<Value>>,
     /// A [regular expression](https://docs.rs/regex/1/regex/#syntax) that a text, or each item, must match
     /// from its first to its last character. For strings only.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
     /// The longest text, in characters, up to [`MAX_LENGTH`]. Has no meaning for other types.
-    #[serde(default = "default_max_length")]
+    #[serde(
+        default = "default_max_length",
+        skip_serializing_if = "is_default_length"
+    )]
     pub max_length: u32,
     /// The most items of a list, up to [`MAX_ITEMS`]. Has no meaning for a scalar.
-    #[serde(default = "default_max_items")]
+    #[serde(
+        default = "default_max_items",
+        skip_serializing_if = "is_default_items"
+    )]
     pub max_items: u32,
     /// What the attribute restricts, in the words of who declared it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
+}
+
+/// A change of a text before it is judged and granted, so that one value is written in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalization {
+    /// White space at both ends goes.
+    Trim,
+    /// Letters become lower case, as Unicode defines it.
+    CaseFold,
+    /// A UUID in any of its usual forms becomes `8-4-4-4-12` lower-case digits (RFC 9562, section 4); anything else is
+    /// refused.
+    Uuid,
 }
 
 fn default_max_length() -> u32 {
@@ -56,6 +93,21 @@ fn default_max_length() -> u32 {
 
 fn default_max_items() -> u32 {
     MAX_ITEMS
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_default_length(length: &u32) -> bool {
+    *length == DEFAULT_MAX_LENGTH
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_default_items(items: &u32) -> bool {
+    *items == MAX_ITEMS
 }
 
 /// One thing wrong with an attribute's declaration.
@@ -84,6 +136,17 @@ pub enum DeclarationFault {
     AllowedValueUnusable {
         /// Its position, from 0.
         index: usize,
+        /// Why a request with this value would be refused.
+        code: ReasonCode,
+    },
+    /// A normalization on an attribute that is not text.
+    #[error("`normalize` is only possible for strings")]
+    NormalizeNotForType,
+    /// A default that the rest of the declaration refuses.
+    #[error("`from_role` gives role `{role}` a value that could never be granted ({code})")]
+    DefaultUnusable {
+        /// The role.
+        role: RoleName,
         /// Why a request with this value would be refused.
         code: ReasonCode,
     },

@@ -14,6 +14,6 @@ mod value;
 pub(crate) use compiled::CompiledAttribute;
 pub use declaration::{
     AttributeDeclaration, DEFAULT_MAX_LENGTH, DeclarationFault, MAX_ALLOWED_VALUES, MAX_ITEMS,
-    MAX_LENGTH, MAX_PATTERN_LENGTH,
+    MAX_LENGTH, MAX_PATTERN_LENGTH, Normalization,
 };
 pub use value::{AttributeValue, MAX_SAFE_INTEGER, Scalar, ValueType};

@@ -142,6 +142,23 @@ impl AttributeValue {
         }
     }
 
+    /// Two values of one attribute as one: lists are joined, each item once; single values must be equal.
+    pub(crate) fn join(&self, other: &Self) -> Option<Self> {
+        match (&self.0, &other.0) {
+            (Shape::List(left), Shape::List(right)) => {
+                let mut items = left.clone();
+                for item in right {
+                    if !items.contains(item) {
+                        items.push(item.clone());
+                    }
+                }
+                Some(Self::list(items))
+            }
+            (left, right) if left == right => Some(self.clone()),
+            _ => None,
+        }
+    }
+
     /// The items of a list, or the one value.
     pub fn items(&self) -> &[Scalar] {
         match &self.0 {

@@ -406,11 +406,11 @@ async fn without_a_wish_the_lifetime_is_the_shortest_that_applies() {
         ),
     ];
     for (ceiling, roles, limits, expected) in table {
-        let ceiling = policy.ceiling("k1", &ceiling_of(ceiling)).await.unwrap();
+        let ceiling = policy.ceiling(&ceiling_of(ceiling)).unwrap();
         let decision = policy.decide(&ceiling, Some(&limits), request(&body(roles)));
         assert_eq!(granted(decision).ttl_seconds(), expected);
     }
-    let ceiling = policy.ceiling("k1", &ceiling_of(json!({}))).await.unwrap();
+    let ceiling = policy.ceiling(&ceiling_of(json!({}))).unwrap();
     let decision = policy.decide(&ceiling, Some(&limits(900, 0)), request(&viewer()));
     assert_eq!(
         reasons(&refused(decision)),
@@ -472,7 +472,7 @@ async fn every_reason_is_told_in_the_order_of_the_document() {
 #[tokio::test]
 async fn an_audience_the_organization_does_not_have_is_unknown() {
     let policy = policy().await;
-    let ceiling = policy.ceiling("k1", &ceiling_of(json!({}))).await.unwrap();
+    let ceiling = policy.ceiling(&ceiling_of(json!({}))).unwrap();
     for ttl_seconds in [Value::Null, json!(60)] {
         let body = viewer_with("/ttl_seconds", ttl_seconds);
         let denial = refused(policy.decide(&ceiling, None, request(&body)));
@@ -484,7 +484,7 @@ async fn an_audience_the_organization_does_not_have_is_unknown() {
 async fn a_ceiling_of_another_policy_version_decides_nothing() {
     let policy = policy().await;
     let newer = PolicySnapshot::compile(2, vec![], vec![]).await.unwrap();
-    let stale = newer.ceiling("k1", &ceiling_of(json!({}))).await.unwrap();
+    let stale = newer.ceiling(&ceiling_of(json!({}))).unwrap();
     let denial = refused(policy.decide(&stale, Some(&LIMITS), request(&viewer())));
     assert_eq!(denial.kind(), ReasonKind::Internal);
     assert_eq!(reasons(&denial)[0], "policy_unusable ");

@@ -2,13 +2,18 @@
 //!
 //! * [`request`]: what a backend asks for.
 //! * [`decide`]: the checks, in the order of the request document; the only maker of grants.
+//! * [`attributes`], [`lifetime`]: the checks that need more room.
+//! * [`trail`]: what a decision notes: reasons and, when asked, every rule.
 //! * [`grant`]: what was granted.
 //! * [`reasons`]: why it was not, every reason with its place in the document.
 
+mod attributes;
 mod decide;
 mod grant;
+mod lifetime;
 mod reasons;
 mod request;
+mod trail;
 
 #[cfg(test)]
 mod decide_tests;
@@ -16,8 +21,10 @@ mod decide_tests;
 mod property_tests;
 
 pub use decide::{
-    Decision, MAX_RESOURCE_ID_BYTES, MAX_RESOURCES, MAX_ROLES_PER_REQUEST, MAX_SUBJECT_BYTES,
+    Decision, Effective, Explanation, MAX_RESOURCE_ID_BYTES, MAX_RESOURCES, MAX_ROLES_PER_REQUEST,
+    MAX_SUBJECT_BYTES,
 };
 pub use grant::Grant;
 pub use reasons::{Denial, MAX_REASONS, Reason, ReasonCode, ReasonKind};
 pub use request::{AudienceLimits, GrantRequest, Resource};
+pub use trail::{Outcome, Step};

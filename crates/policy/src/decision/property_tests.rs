@@ -189,7 +189,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (policy, ceiling) = runtime.block_on(async {
             let policy = case.policy().await;
-            let ceiling = policy.ceiling("k1", &case.ceiling()).await.unwrap();
+            let ceiling = policy.ceiling(&case.ceiling()).unwrap();
             (policy, ceiling)
         });
         match policy.decide(&ceiling, Some(&LIMITS), case.request()) {

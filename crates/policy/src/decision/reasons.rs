@@ -23,6 +23,8 @@ pub enum ReasonCode {
     UnknownRole,
     /// The API key may not grant the role.
     RoleNotAllowed,
+    /// The role is not for the requested audience.
+    RoleNotForAudience,
     /// The organization has no such attribute.
     UndeclaredAttribute,
     /// A required attribute is missing.
@@ -41,6 +43,8 @@ pub enum ReasonCode {
     AttributeTooLong,
     /// The list is longer than declared.
     AttributeTooManyItems,
+    /// The roles give different values, and the request names none.
+    AttributeAmbiguous,
     /// The text has control characters.
     AttributeCharacters,
     /// The API key fixes another value.
@@ -81,6 +85,7 @@ impl ReasonCode {
         Self::DuplicateRole,
         Self::UnknownRole,
         Self::RoleNotAllowed,
+        Self::RoleNotForAudience,
         Self::UndeclaredAttribute,
         Self::MissingAttribute,
         Self::AttributeType,
@@ -90,6 +95,7 @@ impl ReasonCode {
         Self::AttributePattern,
         Self::AttributeTooLong,
         Self::AttributeTooManyItems,
+        Self::AttributeAmbiguous,
         Self::AttributeCharacters,
         Self::AttributeFixed,
         Self::AttributeBeyondKey,
@@ -120,6 +126,8 @@ impl ReasonCode {
             Self::AttributeTooLong => "attribute_too_long",
             Self::AttributeTooManyItems => "attribute_too_many_items",
             Self::AttributeCharacters => "attribute_characters",
+            Self::AttributeAmbiguous => "attribute_ambiguous",
+            Self::RoleNotForAudience => "role_not_for_audience",
             Self::AttributeFixed => "attribute_fixed",
             Self::AttributeBeyondKey => "attribute_beyond_key",
             Self::UnknownAudience => "unknown_audience",
@@ -187,6 +195,11 @@ impl Denial {
         }
     }
 
+    /// `None` without a reason.
+    pub(super) fn new(reasons: Vec<Reason>) -> Option<Self> {
+        (!reasons.is_empty()).then_some(Self { reasons })
+    }
+
     /// Every reason, in the order of the request document. Never empty.
     pub fn reasons(&self) -> &[Reason] {
         &self.reasons
@@ -199,30 +212,8 @@ impl Denial {
     }
 }
 
-/// The reasons found so far while a request is being checked.
-#[derive(Default)]
-pub(super) struct Refusals(Vec<Reason>);
-
-impl Refusals {
-    /// Notes a reason; `path` is where it applies, segment by segment.
-    pub(super) fn add(&mut self, code: ReasonCode, path: &[&str], detail: impl Into<String>) {
-        if self.0.len() < MAX_REASONS {
-            self.0.push(Reason {
-                code,
-                pointer: pointer(path),
-                detail: detail.into(),
-            });
-        }
-    }
-
-    /// The denial, unless nothing was found.
-    pub(super) fn into_denial(self) -> Option<Denial> {
-        (!self.0.is_empty()).then_some(Denial { reasons: self.0 })
-    }
-}
-
 /// Joins `path` to a JSON pointer, escaping `~` and `/` as RFC 6901 section 3 says.
-fn pointer(path: &[&str]) -> String {
+pub(super) fn pointer(path: &[&str]) -> String {
     path.iter().fold(String::new(), |mut pointer, segment| {
         pointer.push('/');
         for character in segment.chars() {
@@ -245,7 +236,7 @@ mod tests {
     #[test]
     fn codes_are_distinct_snake_case_words() {
         let texts: BTreeSet<_> = ReasonCode::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(texts.len(), 24);
+        assert_eq!(texts.len(), 26);
         for text in texts {
             assert!(
                 text.bytes()
@@ -272,7 +263,7 @@ mod tests {
             ReasonKind::Internal,
             ReasonKind::Invalid,
         ];
-        assert_eq!(kinds.map(of), [4, 1, 19]);
+        assert_eq!(kinds.map(of), [4, 1, 21]);
         assert_eq!(ReasonCode::AttributeFixed.kind(), ReasonKind::Forbidden);
         assert_eq!(ReasonCode::PolicyUnusable.kind(), ReasonKind::Internal);
     }
@@ -288,23 +279,15 @@ mod tests {
 
     #[test]
     fn a_denial_speaks_of_the_gravest_reason_first() {
-        let mut refusals = Refusals::default();
-        refusals.add(ReasonCode::RolesEmpty, &["user", "roles"], "");
-        refusals.add(ReasonCode::AudienceNotAllowed, &["audience"], "");
-        assert_eq!(
-            refusals.into_denial().unwrap().kind(),
-            ReasonKind::Forbidden
-        );
+        let reason = |code| Reason {
+            code,
+            pointer: String::new(),
+            detail: String::new(),
+        };
+        let codes = [ReasonCode::RolesEmpty, ReasonCode::AudienceNotAllowed];
+        let denial = Denial::new(codes.map(reason).into()).unwrap();
+        assert_eq!(denial.kind(), ReasonKind::Forbidden);
         assert_eq!(Denial::policy_unusable("").kind(), ReasonKind::Internal);
-        assert!(Refusals::default().into_denial().is_none());
-    }
-
-    #[test]
-    fn a_denial_lists_a_limited_number_of_reasons() {
-        let mut refusals = Refusals::default();
-        for _ in 0..=MAX_REASONS {
-            refusals.add(ReasonCode::UndeclaredAttribute, &["user"], "");
-        }
-        assert_eq!(refusals.into_denial().unwrap().reasons().len(), MAX_REASONS);
+        assert!(Denial::new(Vec::new()).is_none());
     }
 }

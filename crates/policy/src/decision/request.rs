@@ -31,6 +31,14 @@ pub struct Resource {
     pub id: String,
 }
 
+impl Resource {
+    /// Is this the resource that a permission would call `kind/id`?
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        let id = name.strip_prefix(self.kind.as_str());
+        id.and_then(|rest| rest.strip_prefix('/')) == Some(self.id.as_str())
+    }
+}
+
 /// The lifetimes an audience gives to tokens, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudienceLimits {

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use storage::testing::on_both_engines;
 use storage::{ChangeFeed, Clock, Database, OrganizationId, PrincipalId, SystemClock, execute};
 
-use super::{PolicyDocument, PolicyError, PolicyService};
+use super::{EditError, Edited, PolicyError, PolicyService};
 use crate::testing::{LIMITS, ceiling_of, granted, reasons, refused, request};
-use crate::{CompileError, Decision, PolicySnapshot, starter_policy, store};
+use crate::{CompileError, Decision, PolicyDocument, starter_policy, store};
 
 /// A node with the policies of any number of organizations.
 struct App {
@@ -37,7 +37,7 @@ impl App {
         )
         .unwrap();
         Arc::new(Self {
-            policy: PolicyService::new(database.clone(), feed),
+            policy: PolicyService::new(database.clone(), feed, Arc::new(SystemClock)),
             database,
             keys,
         })
@@ -96,10 +96,19 @@ impl App {
 
     async fn stored(&self, organization: OrganizationId) -> PolicyDocument {
         let mut tx = self.database.snapshot().await.unwrap();
-        PolicyDocument {
-            roles: store::roles(tx.conn(), organization).await.unwrap(),
-            attributes: store::attributes(tx.conn(), organization).await.unwrap(),
-        }
+        store::document(&mut tx, organization).await.unwrap()
+    }
+
+    async fn replaces(
+        &self,
+        organization: OrganizationId,
+        document: &PolicyDocument,
+    ) -> Result<Edited, EditError> {
+        let act = Act::on_command_line();
+        let document = document.clone();
+        self.policy
+            .replace(&act, organization, None, document)
+            .await
     }
 }
 
@@ -115,15 +124,13 @@ async fn a_policy_is_stored_as_it_was_written() {
     on_both_engines(|database| async move {
         let app = App::on(database).await;
         let acme = app.organization("acme").await;
-        app.policy.replace(acme, &starter_policy()).await.unwrap();
+        app.replaces(acme, &starter_policy()).await.unwrap();
         let stored = app.stored(acme).await;
         let mut written = starter_policy();
         written.roles.sort_by(|a, b| a.name.cmp(&b.name));
         written.attributes.sort_by(|a, b| a.name.cmp(&b.name));
         assert_eq!(stored, written);
-        PolicySnapshot::compile(1, stored.roles, stored.attributes)
-            .await
-            .unwrap();
+        stored.compile(1).await.unwrap();
     })
     .await;
 }
@@ -133,15 +140,15 @@ async fn a_wrong_policy_changes_nothing() {
     on_both_engines(|database| async move {
         let app = App::on(database).await;
         let acme = app.organization("acme").await;
-        app.policy.replace(acme, &starter_policy()).await.unwrap();
+        app.replaces(acme, &starter_policy()).await.unwrap();
         let before = app.stored(acme).await;
         let caller = app.caller(acme, json!({})).await;
 
         let mut twice = only("viewer");
         twice.roles.push(twice.roles[0].clone());
-        let refused = app.policy.replace(acme, &twice).await.unwrap_err();
+        let refused = app.replaces(acme, &twice).await.unwrap_err();
         assert!(
-            matches!(refused, PolicyError::Compile(CompileError::Faults(_))),
+            matches!(refused, EditError::Invalid(CompileError::Faults(_))),
             "{refused:?}"
         );
         assert_eq!(app.stored(acme).await, before);
@@ -163,7 +170,7 @@ async fn the_next_decision_uses_the_new_policy() {
                 1 + usize::from(role == "first"),
                 "{before:?}"
             );
-            app.policy.replace(acme, &only(role)).await.unwrap();
+            app.replaces(acme, &only(role)).await.unwrap();
             granted(app.decides(&caller, role).await);
         }
         refused(app.decides(&caller, "first").await);
@@ -176,10 +183,10 @@ async fn a_key_whose_ceiling_names_a_role_that_is_gone_gets_nothing() {
     on_both_engines(|database| async move {
         let app = App::on(database).await;
         let acme = app.organization("acme").await;
-        app.policy.replace(acme, &only("viewer")).await.unwrap();
+        app.replaces(acme, &only("viewer")).await.unwrap();
         let caller = app.caller(acme, json!({"roles": ["viewer"]})).await;
         granted(app.decides(&caller, "viewer").await);
-        app.policy.replace(acme, &only("editor")).await.unwrap();
+        app.replaces(acme, &only("editor")).await.unwrap();
         refused(app.decides(&caller, "viewer").await);
         refused(app.decides(&caller, "editor").await);
     })
@@ -194,8 +201,8 @@ async fn organizations_do_not_see_each_others_roles() {
             app.organization("acme").await,
             app.organization("globex").await,
         );
-        app.policy.replace(acme, &only("viewer")).await.unwrap();
-        app.policy.replace(globex, &only("auditor")).await.unwrap();
+        app.replaces(acme, &only("viewer")).await.unwrap();
+        app.replaces(globex, &only("auditor")).await.unwrap();
         let (at_acme, at_globex) = (
             app.caller(acme, json!({})).await,
             app.caller(globex, json!({})).await,
@@ -229,12 +236,18 @@ async fn of_policies_replaced_at_once_one_stays_whole() {
             .iter()
             .map(|name| {
                 let (app, document) = (app.clone(), only(name));
-                tokio::spawn(async move { app.policy.replace(acme, &document).await })
+                tokio::spawn(async move { app.replaces(acme, &document).await })
             })
             .collect();
+        let mut last = Vec::new();
         for writer in writers {
-            writer.await.unwrap().unwrap();
+            match writer.await.unwrap() {
+                Ok(edited) => last.push(edited.version),
+                Err(error) => assert!(matches!(error, EditError::Busy), "{error:?}"),
+            }
         }
+        let distinct: BTreeSet<_> = last.iter().collect();
+        assert!(!last.is_empty() && distinct.len() == last.len(), "{last:?}");
         let stored = app.stored(acme).await;
         let [role] = stored.roles.try_into().unwrap();
         assert!(names.contains(role.name.as_str()));
@@ -249,8 +262,9 @@ async fn an_organization_that_is_gone_has_no_policy() {
         let app = App::on(database).await;
         let nobody = OrganizationId::new(&SystemClock);
         for document in [PolicyDocument::default(), only("viewer")] {
-            let gone = app.policy.replace(nobody, &document).await.unwrap_err();
-            assert!(matches!(gone, PolicyError::OrganizationGone), "{gone:?}");
+            let gone = app.replaces(nobody, &document).await.unwrap_err();
+            let expected = matches!(gone, EditError::Policy(PolicyError::OrganizationGone));
+            assert!(expected, "{gone:?}");
         }
     })
     .await;

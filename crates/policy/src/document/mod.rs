@@ -1,0 +1,37 @@
+//! A policy as people write it down and keep it in files.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `diff` | what changes between two documents |
+
+mod diff;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AttributeDeclaration, CompileError, PolicySnapshot, Role};
+
+pub use diff::{Change, PolicyDiff};
+
+/// The policy of an organization as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyDocument {
+    /// The roles.
+    pub roles: Vec<Role>,
+    /// The attributes.
+    pub attributes: Vec<AttributeDeclaration>,
+}
+
+impl PolicyDocument {
+    /// Checks the document as a whole and makes it ready to decide with, or tells all its faults.
+    pub async fn compile(&self, version: i64) -> Result<PolicySnapshot, CompileError> {
+        PolicySnapshot::compile(version, self.roles.clone(), self.attributes.clone()).await
+    }
+
+    /// Everything in the order of its name, which is the one that the database gives back: order means nothing.
+    pub fn sort(&mut self) {
+        self.roles.sort_by(|left, right| left.name.cmp(&right.name));
+        self.attributes
+            .sort_by(|left, right| left.name.cmp(&right.name));
+    }
+}

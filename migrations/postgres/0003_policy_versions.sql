@@ -1,0 +1,4 @@
+-- The version at which the policy of an organization last changed: what is compiled stays good while other things
+-- of the organization change.
+alter table organizations add column policy_version bigint not null default 0;
+update organizations set policy_version = version;
