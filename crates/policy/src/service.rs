@@ -154,15 +154,15 @@ impl PolicyService {
             return Ok(None);
         };
         let known = self.compiled.get(&organization);
-        let value = match known.filter(|known| known.version() == policy_version) {
-            Some(known) => known,
-            None => {
-                let document = store::document(&mut tx, organization).await?;
-                drop(tx);
-                let compiled = Arc::new(compile(document, policy_version).await?);
-                self.compiled.insert(organization, compiled.clone());
-                compiled
-            }
+        let known = known.filter(|known| known.version() == policy_version);
+        let value = if let Some(known) = known {
+            known
+        } else {
+            let document = store::document(&mut tx, organization).await?;
+            drop(tx);
+            let compiled = Arc::new(compile(document, policy_version).await?);
+            self.compiled.insert(organization, compiled.clone());
+            compiled
         };
         Ok(Some(Versioned {
             organization,

@@ -86,12 +86,15 @@ fn by_name<T: Serialize>(things: &[T]) -> Map<String, Value> {
     sorted.into_iter().collect()
 }
 
+/// Takes a path, and what is there on each side.
+type Tell<'a> = dyn FnMut(String, Option<&Value>, Option<&Value>) + 'a;
+
 /// Tells each name that is on one side only, or differs.
 fn compare(
     path: &str,
     before: &Map<String, Value>,
     after: &Map<String, Value>,
-    tell: &mut dyn FnMut(String, Option<&Value>, Option<&Value>),
+    tell: &mut Tell<'_>,
 ) {
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
     names.sort_unstable();
