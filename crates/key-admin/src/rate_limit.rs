@@ -3,10 +3,11 @@
 use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
+use storage::Clock;
 
 /// How often something may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,16 +43,16 @@ pub struct Limited {
 /// The buckets. Memory is bounded: past the capacity, those least used are forgotten.
 #[derive(Debug)]
 pub struct Buckets<K> {
-    started: Instant,
-    /// Nanoseconds after `started` at which the bucket is full again.
+    clock: Arc<dyn Clock>,
+    /// The clock's monotonic time, in nanoseconds, at which the bucket is full again.
     full_at: Cache<K, Arc<AtomicU64>>,
 }
 
 impl<K: Eq + Hash + Clone> Buckets<K> {
     /// Room for this many buckets.
-    pub fn new(capacity: usize) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, capacity: usize) -> Self {
         Self {
-            started: Instant::now(),
+            clock,
             full_at: Cache::new(capacity),
         }
     }
@@ -94,12 +95,14 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use storage::SystemClock;
+
     use super::*;
 
     const LIMIT: RateLimit = RateLimit {
@@ -108,9 +111,13 @@ mod tests {
     };
     const SECOND: u64 = 1_000_000_000;
 
+    fn buckets<K: Eq + Hash + Clone>(capacity: usize) -> Buckets<K> {
+        Buckets::new(Arc::new(SystemClock), capacity)
+    }
+
     #[test]
     fn a_burst_then_the_rate() {
-        let buckets = Buckets::new(10);
+        let buckets = buckets(10);
         for _ in 0..3 {
             assert_eq!(buckets.take_at(0, &"a", LIMIT), Ok(()));
         }
@@ -127,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_token_given_back_can_be_taken_again() {
-        let buckets = Buckets::new(10);
+        let buckets = buckets(10);
         for _ in 0..100 {
             assert_eq!(buckets.take_at(0, &"a", LIMIT), Ok(()));
             buckets.give_back(&"a", LIMIT);
@@ -136,7 +143,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let buckets = Buckets::new(100);
+        let buckets = buckets(100);
         for client in 0..10_000 {
             let _ = buckets.take_at(0, &client, LIMIT);
         }

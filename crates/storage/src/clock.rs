@@ -1,7 +1,9 @@
 //! Where "now" comes from.
 
 use std::fmt::Debug;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::Timestamp;
 
@@ -9,6 +11,10 @@ use crate::Timestamp;
 pub trait Clock: Send + Sync + Debug {
     /// The current time.
     fn now(&self) -> Timestamp;
+
+    /// Time since some moment that is the same for all calls. It never goes back: whoever sets the operating system's
+    /// clock neither refills a rate limit nor empties it.
+    fn monotonic(&self) -> Duration;
 }
 
 /// The operating system's clock.
@@ -22,6 +28,11 @@ impl Clock for SystemClock {
     )]
     fn now(&self) -> Timestamp {
         Timestamp::from_offset_date_time(time::OffsetDateTime::now_utc())
+    }
+
+    fn monotonic(&self) -> Duration {
+        static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+        STARTED.elapsed()
     }
 }
 
@@ -44,5 +55,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_micros(self.0.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        // Zero before 1970.
+        Duration::from_micros(self.0.load(Ordering::SeqCst).try_into().unwrap_or_default())
     }
 }

@@ -35,9 +35,9 @@ pub(crate) struct RefusalLog {
 impl RefusalLog {
     pub(crate) fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
         Self {
+            kept: Buckets::new(clock.clone(), MAX_PAIRS),
             database,
             clock,
-            kept: Buckets::new(MAX_PAIRS),
         }
     }
 

@@ -99,14 +99,14 @@ impl Authenticator {
     ) -> Result<Self, NoRandomness> {
         Ok(Self {
             records: VersionedCache::new(feed, MAX_KEYS),
+            failures: Buckets::new(clock.clone(), MAX_KEYS),
+            uses: Buckets::new(clock.clone(), MAX_KEYS),
             database,
             clock,
             hasher,
             settings,
             digest_key: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()?),
             proofs: Cache::new(MAX_KEYS),
-            failures: Buckets::new(MAX_KEYS),
-            uses: Buckets::new(MAX_KEYS),
         })
     }
 

@@ -7,15 +7,22 @@ use crate::rate_limit::RateLimit;
 use crate::testing::{App, CLIENT};
 use crate::{AuthenticateError, KeyAdminSettings};
 
-/// One failure comes back per minute: none does during a test.
+/// One failure comes back per minute, and the clock stands still unless a test moves it.
 const BUDGET: u32 = 5;
+/// As many as somebody sends who does not care about the answers.
+const MANY: u32 = 10_000;
 
 async fn with_budget(database: storage::Database) -> Arc<App> {
+    let limit = RateLimit {
+        per_minute: 1,
+        burst: BUDGET,
+    };
+    with_limit(database, limit).await
+}
+
+async fn with_limit(database: storage::Database, failed_credentials: RateLimit) -> Arc<App> {
     let settings = KeyAdminSettings {
-        failed_credentials: RateLimit {
-            per_minute: 1,
-            burst: BUDGET,
-        },
+        failed_credentials,
         ..KeyAdminSettings::default()
     };
     Arc::new(App::with(database, settings).await)
@@ -75,6 +82,80 @@ async fn guesses_cost_no_more_hashes_than_the_budget() {
         );
     })
     .await;
+}
+
+#[tokio::test]
+async fn ten_thousand_guesses_cost_one_default_budget_of_hashes() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let burst = KeyAdminSettings::default().failed_credentials.burst;
+        let guessed = guesses_many_times(&app, |_| {}).await;
+        assert_eq!(guessed, Guessed::all_hashed(burst));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_hour_of_guesses_costs_the_burst_and_what_an_hour_gives_back() {
+    const HOUR: u32 = 3600;
+    on_both_engines(|database| async move {
+        let limit = RateLimit {
+            per_minute: 2,
+            burst: BUDGET,
+        };
+        let app = with_limit(database, limit).await;
+        let guessed = guesses_many_times(&app, |attempt| {
+            // The whole seconds that have passed when the attempts are spread evenly over the hour.
+            let passed = |attempts: u32| i64::from(attempts * HOUR / MANY);
+            app.clock
+                .advance_seconds(passed(attempt + 1) - passed(attempt));
+        })
+        .await;
+        // The bucket is never full while guesses keep coming, so that no refill is lost: one guess each 30 s. The
+        // last one would come with the hour's end, after the last attempt.
+        let refilled = HOUR / 60 * limit.per_minute - 1;
+        assert_eq!(guessed, Guessed::all_hashed(limit.burst + refilled));
+    })
+    .await;
+}
+
+/// What came of [`MANY`] guesses.
+#[derive(Debug, PartialEq, Eq)]
+struct Guessed {
+    refused_as_wrong: u32,
+    limited: u32,
+    hashes: u64,
+}
+
+impl Guessed {
+    /// Each guess that was looked at cost one hash, and the others none.
+    fn all_hashed(count: u32) -> Self {
+        Self {
+            refused_as_wrong: count,
+            limited: MANY - count,
+            hashes: count.into(),
+        }
+    }
+}
+
+/// Presents that many different wrong secrets of one key from one address.
+async fn guesses_many_times(app: &App, after_each: impl Fn(u32)) -> Guessed {
+    let id = app.creates_key("ci").await.key.id;
+    let before = app.node.keys.hasher().hashes_started();
+    let (mut refused_as_wrong, mut limited) = (0, 0);
+    for attempt in 0..MANY {
+        match app.node.presents(&guess(id), CLIENT).await.unwrap_err() {
+            AuthenticateError::NotProven => refused_as_wrong += 1,
+            AuthenticateError::TooManyFailures(_) => limited += 1,
+            other => panic!("{other:?}"),
+        }
+        after_each(attempt);
+    }
+    Guessed {
+        refused_as_wrong,
+        limited,
+        hashes: app.node.keys.hasher().hashes_started() - before,
+    }
 }
 
 #[tokio::test]
