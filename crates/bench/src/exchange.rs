@@ -2,39 +2,18 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::{Context, ensure};
 
-use crate::load::{Load, Target};
+use crate::load::Target;
 use crate::product::{self, Product};
 use crate::report::Report;
 use crate::scratch::Scratch;
 use crate::server_process::ServerProcess;
-use crate::{ExchangeArgs, output, same_work};
+use crate::{LoadArgs, output, same_work};
 
-/// Fills caches and pools before anything is counted.
-const WARM_UP: Duration = Duration::from_secs(1);
-
-/// Measures, prints the table, leaves nothing behind.
-pub(crate) async fn run(args: &ExchangeArgs) -> anyhow::Result<()> {
-    if cfg!(debug_assertions) {
-        output::talk("warning: this is not a release build; its figures mean nothing");
-    }
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    // Giving up drops the servers, which kills them, and the directory.
-    let text = tokio::select! {
-        text = measure(args) => text?,
-        _ = interrupt.recv() => bail!("interrupted"),
-        _ = terminate.recv() => bail!("terminated"),
-    };
-    output::data(&text);
-    Ok(())
-}
-
-async fn measure(args: &ExchangeArgs) -> anyhow::Result<String> {
+/// Measures, returns the table, leaves nothing behind.
+pub(crate) async fn measure(args: &LoadArgs) -> anyhow::Result<String> {
     let scratch = Scratch::create()?;
     let embedded = format!("sqlite:{}", scratch.path().join("jeton.db").display());
     let database_url = args.database_url.as_deref().unwrap_or(&embedded);
@@ -44,14 +23,7 @@ async fn measure(args: &ExchangeArgs) -> anyhow::Result<String> {
     let asked = product.target.ask().await?;
     same_work::check(&limit.ask().await?, &asked)?;
 
-    let load = Load {
-        connections: args.connections,
-        duration: Duration::from_secs(args.seconds),
-    };
-    let warm_up = Load {
-        duration: WARM_UP,
-        ..load
-    };
+    let (warm_up, load) = args.loads();
     limit.drive(warm_up).await?;
     let mut answered = 1 + i64::from(product.target.drive(warm_up).await?.answered()?);
     let mut report = Report::default();
@@ -102,7 +74,8 @@ fn start_limit(product: &Target) -> anyhow::Result<(ServerProcess, Target)> {
             .trim()
             .parse()
             .context("the limit program did not start")?,
-        request: product.request.clone(),
+        requests: product.requests.clone(),
+        expected: product.expected,
     };
     Ok((process, target))
 }

@@ -1,5 +1,6 @@
 //! The load driver: each connection sends its next request when it has the answer to the last one.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,10 +24,13 @@ pub(crate) struct Target {
     pub(crate) name: &'static str,
     pub(crate) pid: u32,
     pub(crate) address: SocketAddr,
-    pub(crate) request: Arc<[u8]>,
+    /// Whole requests, sent in turn; at least one.
+    pub(crate) requests: Arc<[Box<[u8]>]>,
+    /// The statuses that an answer may have.
+    pub(crate) expected: &'static [u16],
 }
 
-/// What came of it. Every request was answered with 201.
+/// What came of it. Every request was answered as expected.
 #[derive(Debug)]
 pub(crate) struct Round {
     /// From the first request to the last answer.
@@ -37,18 +41,21 @@ pub(crate) struct Round {
     pub(crate) resident_kib: u32,
     /// One per answer, shortest first.
     pub(crate) latencies: Vec<Duration>,
+    /// How many answers had each status.
+    pub(crate) statuses: BTreeMap<u16, u32>,
 }
 
 /// What one connection saw.
 #[derive(Debug, Default)]
 struct Seen {
     latencies: Vec<Duration>,
+    statuses: BTreeMap<u16, u32>,
     failures: u32,
     first_failure: Option<String>,
 }
 
 impl Target {
-    /// Drives the server for a while. Any answer but a 201 is an error.
+    /// Drives the server for a while. Any answer that is not expected is an error.
     pub(crate) async fn drive(&self, load: Load) -> anyhow::Result<Round> {
         let mut connections = Vec::new();
         for _ in 0..load.connections {
@@ -58,8 +65,11 @@ impl Target {
         let started = Instant::now();
         let until = started + load.duration;
         let mut running = JoinSet::new();
-        for connection in connections {
-            running.spawn(send_until(until, connection, self.request.clone()));
+        for (number, connection) in connections.into_iter().enumerate() {
+            // Each connection takes every n-th request, so that no two send the same one at once.
+            let step = usize::from(load.connections);
+            let turn = (number..).step_by(step);
+            running.spawn(self.clone().send_until(until, connection, turn));
         }
         let mut all = Seen::default();
         while let Some(seen) = running.join_next().await {
@@ -81,23 +91,62 @@ impl Target {
             cpu,
             resident_kib: usage::resident_kib(self.pid)?,
             latencies: all.latencies,
+            statuses: all.statuses,
         })
     }
 
-    /// Sends one request and returns the body of the answer.
+    fn request(&self, number: usize) -> &[u8] {
+        &self.requests[number % self.requests.len()]
+    }
+
+    /// Sends the first request and returns the body of the answer.
     pub(crate) async fn ask(&self) -> anyhow::Result<Vec<u8>> {
         let mut connection = Connection::open(self.address).await?;
-        let answer = connection.send(&self.request).await?;
-        if answer.status != 201 {
+        let answer = connection.send(self.request(0)).await?;
+        if !self.expected.contains(&answer.status) {
             bail!("{} answered {}", self.name, describe(&answer));
         }
         Ok(answer.body.to_vec())
+    }
+
+    async fn send_until(
+        self,
+        until: Instant,
+        mut connection: Connection,
+        turn: impl Iterator<Item = usize>,
+    ) -> Seen {
+        let mut seen = Seen::default();
+        let mut sent = Instant::now();
+        for number in turn {
+            if sent >= until {
+                break;
+            }
+            match connection.send(self.request(number)).await {
+                Ok(answer) if self.expected.contains(&answer.status) => {
+                    let answered = Instant::now();
+                    seen.latencies.push(answered - sent);
+                    *seen.statuses.entry(answer.status).or_default() += 1;
+                    sent = answered;
+                    continue;
+                }
+                Ok(answer) => seen.failed(describe(&answer)),
+                Err(error) => {
+                    seen.failed(format!("{error:#}"));
+                    break;
+                }
+            }
+            sent = Instant::now();
+        }
+        seen
     }
 }
 
 impl Seen {
     fn add(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
+        for (status, count) in other.statuses {
+            *self.statuses.entry(status).or_default() += count;
+        }
         self.failures += other.failures;
         self.first_failure = self.first_failure.take().or(other.first_failure);
     }
@@ -108,35 +157,13 @@ impl Seen {
     }
 }
 
-async fn send_until(until: Instant, mut connection: Connection, request: Arc<[u8]>) -> Seen {
-    let mut seen = Seen::default();
-    let mut sent = Instant::now();
-    while sent < until {
-        match connection.send(&request).await {
-            Ok(answer) if answer.status == 201 => {
-                let answered = Instant::now();
-                seen.latencies.push(answered - sent);
-                sent = answered;
-                continue;
-            }
-            Ok(answer) => seen.failed(describe(&answer)),
-            Err(error) => {
-                seen.failed(format!("{error:#}"));
-                break;
-            }
-        }
-        sent = Instant::now();
-    }
-    seen
-}
-
 fn describe(answer: &crate::http::Answer<'_>) -> String {
     let body = String::from_utf8_lossy(answer.body);
     format!("{} {body}", answer.status)
 }
 
 impl Round {
-    /// How many tokens were answered.
+    /// How many requests were answered.
     pub(crate) fn answered(&self) -> anyhow::Result<u32> {
         match u32::try_from(self.latencies.len())? {
             0 => bail!("no request was answered"),
@@ -162,6 +189,7 @@ mod tests {
             cpu: Duration::ZERO,
             resident_kib: 0,
             latencies: latencies.map(Duration::from_micros).collect(),
+            statuses: BTreeMap::new(),
         }
     }
 

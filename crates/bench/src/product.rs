@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -19,7 +18,8 @@ use crate::server_process::{LOOK_EVERY, ServerProcess};
 /// The body of every request.
 pub(crate) const BODY: &str = r#"{"user":{"id":"user-42","roles":["viewer"],"attributes":{"tenant_id":"t-1"}},"audience":"default","ttl_seconds":900,"resources":[{"type":"dashboard","id":"sales"}]}"#;
 
-const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a server may take to start.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The running product.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Product {
 }
 
 /// The binary next to this one.
-fn binary() -> anyhow::Result<PathBuf> {
+pub(crate) fn binary() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let directory = own.parent().unwrap_or(Path::new("."));
     let binary = directory.join("jeton");
@@ -98,18 +98,24 @@ async fn serving(file: &Path, pid: u32) -> anyhow::Result<Option<Target>> {
     let credentials: Credentials = serde_json::from_slice(&text)?;
     let address = credentials.url.strip_prefix("http://");
     let address: SocketAddr = address.context("the URL is not http")?.parse()?;
-    let mut connection = Connection::open(address).await?;
-    let probe = format!("GET /readyz HTTP/1.1\r\nhost: {address}\r\n\r\n");
-    let ready = connection.send(probe.as_bytes()).await?.status == 200;
-    Ok(ready.then(|| Target {
+    Ok(is_ready(address).await?.then(|| Target {
         name: "the product",
         pid,
         address,
-        request: request(&credentials.api_key),
+        requests: [request(&credentials.api_key)].into(),
+        expected: &[201],
     }))
 }
 
-fn request(api_key: &str) -> Arc<[u8]> {
+/// Would a load balancer send it requests?
+pub(crate) async fn is_ready(address: SocketAddr) -> anyhow::Result<bool> {
+    let mut connection = Connection::open(address).await?;
+    let probe = format!("GET /readyz HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    Ok(connection.send(probe.as_bytes()).await?.status == 200)
+}
+
+/// A whole request for a token.
+pub(crate) fn request(api_key: &str) -> Box<[u8]> {
     let head = format!(
         "POST /v1/session-tokens HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ApiKey {api_key}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",

@@ -1,4 +1,4 @@
-//! Medians, ratios, the table.
+//! Medians, ratios, the table of the exchange.
 
 use std::fmt::Write;
 
@@ -76,15 +76,18 @@ fn ratio(product: &Figures, limit: &Figures) -> Figures {
 }
 
 fn median(rounds: &[Figures]) -> Figures {
-    std::array::from_fn(|column| {
-        let mut values: Vec<f64> = rounds.iter().map(|figures| figures[column]).collect();
-        values.sort_by(f64::total_cmp);
-        let middle = |at: usize| values.get(at).copied().unwrap_or(f64::NAN);
-        f64::midpoint(
-            middle(values.len().saturating_sub(1) / 2),
-            middle(values.len() / 2),
-        )
-    })
+    std::array::from_fn(|column| median_of(rounds.iter().map(|figures| figures[column])))
+}
+
+/// The median; not a number when there is no value.
+pub(crate) fn median_of(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let middle = |at: usize| values.get(at).copied().unwrap_or(f64::NAN);
+    f64::midpoint(
+        middle(values.len().saturating_sub(1) / 2),
+        middle(values.len() / 2),
+    )
 }
 
 /// The lowest or highest of each column.
@@ -105,6 +108,7 @@ fn row(table: &mut String, name: &str, figures: &Figures, digits: impl Fn(usize)
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use super::*;
@@ -115,6 +119,7 @@ mod tests {
             cpu: Duration::from_millis(cpu_millis),
             resident_kib: 2048,
             latencies: (1..=answers).map(Duration::from_millis).collect(),
+            statuses: BTreeMap::new(),
         }
     }
 
