@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use storage::{ChangeFeed, Clock, Database};
 
-use crate::api_keys::{Authenticator, RehashSettings};
+use crate::api_keys::{Authenticator, AuthenticatorSettings};
 use crate::hashing::{HashCost, Hasher};
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
@@ -56,7 +56,7 @@ impl KeyAdmin {
         settings: KeyAdminSettings,
     ) -> Result<Self, NoRandomness> {
         let hasher = Hasher::new(master);
-        let rehash = RehashSettings {
+        let authentication = AuthenticatorSettings {
             cost: settings.api_key_hash,
             failure_limit: settings.failed_credentials,
         };
@@ -65,7 +65,7 @@ impl KeyAdmin {
             feed.clone(),
             clock.clone(),
             hasher.clone(),
-            rehash,
+            authentication,
         )?;
         Ok(Self {
             database,

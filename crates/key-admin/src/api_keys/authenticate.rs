@@ -58,10 +58,12 @@ pub enum AuthenticateError {
     Storage(#[from] StorageError),
 }
 
-/// When to rehash secrets on use.
+/// What the operator's settings say about authentication.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RehashSettings {
+pub(crate) struct AuthenticatorSettings {
+    /// A secret that is hashed at another cost is rehashed when it is used.
     pub(crate) cost: HashCost,
+    /// How often one address may present a key that turns out wrong.
     pub(crate) failure_limit: RateLimit,
 }
 
@@ -80,7 +82,7 @@ pub(crate) struct Authenticator {
     database: Database,
     clock: Arc<dyn Clock>,
     hasher: Hasher,
-    settings: RehashSettings,
+    settings: AuthenticatorSettings,
     /// Keys the digests under which proofs are remembered; lives as long as the process.
     digest_key: hmac::Key,
     proofs: Cache<[u8; 32], Proof>,
@@ -95,7 +97,7 @@ impl Authenticator {
         feed: Arc<ChangeFeed>,
         clock: Arc<dyn Clock>,
         hasher: Hasher,
-        settings: RehashSettings,
+        settings: AuthenticatorSettings,
     ) -> Result<Self, NoRandomness> {
         Ok(Self {
             records: VersionedCache::new(feed, MAX_KEYS),

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 use storage::{OrganizationId, PrincipalId, Timestamp};
 
 pub use authenticate::AuthenticateError;
-pub(crate) use authenticate::{Authenticator, RehashSettings};
+pub(crate) use authenticate::{Authenticator, AuthenticatorSettings};
 pub use ceiling::KeyCeiling;
 pub use change::{ChangeKeyError, InvalidKey, NotCovered};
 pub use context::ApiKeyContext;
