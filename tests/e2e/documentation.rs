@@ -41,6 +41,7 @@ fn every_code_in_the_sources_is_documented() {
         "routes/api_keys/mod.rs",
         "routes/audit_events.rs",
         "routes/health.rs",
+        "routes/organization.rs",
         "routes/principals.rs",
         "routes/service_accounts.rs",
         "routes/users.rs",

@@ -4,7 +4,8 @@ use http::StatusCode;
 use key_admin::api_keys::{InvalidKey, NotCovered, ReportLeakError, Stronger};
 use key_admin::hashing::HashError;
 use key_admin::{
-    AuthenticateError, ChangeKeyError, CreateKeyError, ServiceAccountError, UserError,
+    AuthenticateError, ChangeKeyError, CreateKeyError, OrganizationError, ServiceAccountError,
+    UserError,
 };
 use policy::{Denial, NotPermitted, PolicyError, ReasonKind};
 use storage::StorageError;
@@ -182,6 +183,22 @@ impl From<UpdateApiKeyError> for Problem {
             UpdateApiKeyError::Ceiling(detail) => invalid_ceiling(&detail),
             UpdateApiKeyError::Policy(error) => error.into(),
             UpdateApiKeyError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<OrganizationError> for Problem {
+    fn from(error: OrganizationError) -> Self {
+        use OrganizationError as E;
+        match error {
+            E::NotFound => not_found(),
+            E::InvalidName => invalid("/name", "invalid_name", &sentence(&error)),
+            E::InvalidMaxKeyLifetime => invalid(
+                "/max_key_lifetime_seconds",
+                "invalid_max_key_lifetime",
+                &sentence(&error),
+            ),
+            E::Storage(error) => error.into(),
         }
     }
 }

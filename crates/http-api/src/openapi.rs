@@ -22,6 +22,7 @@ use crate::problem::ProblemBody;
         (name = "API keys", description = "Make, watch, rotate and take back API keys"),
         (name = "Users", description = "People: who may log in, and what they may do"),
         (name = "Service accounts", description = "Programs that own API keys"),
+        (name = "Organization", description = "The organization of the calling key, and its settings"),
         (name = "Audit", description = "What was changed, by whom, and when"),
         (name = "Account", description = "Who is asking"),
         (name = "Verifiers", description = "Public keys and metadata for those who verify tokens"),

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use crate::middleware::{catch_panics, finish, limit_time, not_found};
 use crate::routes::{
-    account, api_keys, audit_events, docs, health, service_accounts, session_tokens, users,
-    verifiers,
+    account, api_keys, audit_events, docs, health, organization, service_accounts, session_tokens,
+    users, verifiers,
 };
 use crate::state::ApiState;
 
@@ -20,6 +20,10 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(session_tokens::issue_session_token))
         .routes(routes!(account::get_account))
+        .routes(routes!(
+            organization::get_organization,
+            organization::update_organization
+        ))
         .routes(routes!(api_keys::list_api_keys, api_keys::create_api_key))
         .routes(routes!(
             api_keys::get_api_key,

@@ -35,7 +35,7 @@ pub use api_keys::{
     PresentedKey,
 };
 pub use audit::{Act, Actor};
-pub use organizations::{Organization, Slug};
+pub use organizations::{Organization, OrganizationError, OrganizationPatch, Slug};
 pub use permissions::Permission;
 pub use principals::{Deletion, PrincipalPage, PrincipalState};
 pub use secrets::MasterSecret;

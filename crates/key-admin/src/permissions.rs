@@ -38,6 +38,10 @@ permissions! {
     UsersWrite = "users:write",
     /// Read the audit trail.
     AuditRead = "audit:read",
+    /// Read the organization's settings.
+    OrganizationRead = "organization:read",
+    /// Change the organization's settings.
+    OrganizationWrite = "organization:write",
 }
 
 impl Permission {

@@ -5,6 +5,7 @@ pub mod api_keys;
 pub mod audit_events;
 pub mod docs;
 pub mod health;
+pub mod organization;
 pub mod principals;
 pub mod service_accounts;
 pub mod session_tokens;

@@ -1,7 +1,7 @@
 use serde_json::json;
 use storage::OrganizationId;
 
-use super::change::{ChangeKeyError, InvalidKey, seen};
+use super::change::{ChangeKeyError, InvalidKey, check_expiry, seen};
 use super::{ApiKeyContext, ApiKeyId, CreatedKey, format, store};
 use crate::KeyAdmin;
 use crate::audit::Act;
@@ -12,7 +12,8 @@ pub const MAX_GRACE_SECONDS: u32 = 7 * 24 * 60 * 60;
 impl KeyAdmin {
     /// Gives a key a new secret. The one before works for `grace_seconds` more, but never longer than the key itself;
     /// 0 ends it at once. The one before that ends now, whatever its grace was. A disabled key can be rotated and
-    /// stays disabled; a revoked or expired one cannot.
+    /// stays disabled; a revoked or expired one cannot, nor one that outlives the organization's maximum: it would
+    /// begin anew beyond what is allowed.
     ///
     /// The answer holds a secret of the key, so `by` must cover it. Of rotations at the same time each answers a
     /// secret of its own: the last to commit is current, the one before is in grace, and all others are over.
@@ -39,6 +40,8 @@ impl KeyAdmin {
             return Err(ChangeKeyError::Expired);
         }
         opened.check_covered(&after)?;
+        let max_lifetime = store::max_lifetime(opened.tx.conn(), organization).await?;
+        check_expiry(&after, opened.now, max_lifetime)?;
         after.previous_secret_until = (grace_seconds > 0).then(|| {
             let end = opened.now.plus_seconds(grace_seconds.into());
             after.expires_at.map_or(end, |expiry| expiry.min(end))

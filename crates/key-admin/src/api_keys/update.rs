@@ -18,7 +18,7 @@ pub enum Edit<T> {
 }
 
 impl<T> Edit<T> {
-    fn apply(self, field: &mut T) {
+    pub(crate) fn apply(self, field: &mut T) {
         if let Self::Set(value) = self {
             *field = value;
         }

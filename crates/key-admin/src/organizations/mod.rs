@@ -1,9 +1,21 @@
 //! Organizations: the unit of isolation. Every finder in Jeton takes one.
+//!
+//! | file | what it gives |
+//! |---|---|
+//! | `service` | reading and changing the settings, on [`KeyAdmin`](crate::KeyAdmin) |
+//! | `store` | the SQL |
 
+mod service;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use storage::{Clock, Conn, Database, OrganizationId, StorageError, Timestamp, Transaction};
+
+pub use service::{MAX_KEY_LIFETIME_SECONDS, OrganizationError, OrganizationPatch};
+
+use crate::principals::checked_name;
 
 /// An organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -14,6 +26,8 @@ pub struct Organization {
     pub slug: Slug,
     /// Its name for people.
     pub name: String,
+    /// How long its API keys may live, in seconds from their creation; `None` for no limit.
+    pub max_key_lifetime_seconds: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -74,8 +88,8 @@ pub enum CreateOrganizationError {
     /// Another one has the slug.
     #[error("an organization with this slug exists already")]
     SlugTaken,
-    /// The name is empty, blank or longer than 100 characters.
-    #[error("an organization's name has 1 to 100 characters")]
+    /// The name is empty, blank, longer than 100 characters, or has control characters.
+    #[error("an organization's name has 1 to 100 characters, none of them control characters")]
     InvalidName,
     /// The database failed.
     #[error(transparent)]
@@ -90,14 +104,11 @@ impl Organization {
         slug: Slug,
         name: &str,
     ) -> Result<Self, CreateOrganizationError> {
-        let name = name.trim();
-        if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-            return Err(CreateOrganizationError::InvalidName);
-        }
         let organization = Self {
             id: OrganizationId::new(clock),
             slug,
-            name: name.to_owned(),
+            name: checked_name(name).ok_or(CreateOrganizationError::InvalidName)?,
+            max_key_lifetime_seconds: None,
             created_at: clock.now(),
         };
         match store::insert(tx.conn(), &organization).await {
@@ -130,30 +141,5 @@ impl Organization {
     pub async fn list(database: &Database) -> Result<Vec<Self>, StorageError> {
         let mut read = database.read().await?;
         store::list(read.conn()).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slugs_fit_into_urls() {
-        for good in ["a", "acme", "acme-eu-1", &"x".repeat(63)] {
-            assert!(Slug::parse(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "-a",
-            "a-",
-            "Acme",
-            "a_b",
-            "a/b",
-            "é",
-            "a b",
-            &"x".repeat(64),
-        ] {
-            assert_eq!(Slug::parse(bad), Err(InvalidSlug), "{bad}");
-        }
     }
 }

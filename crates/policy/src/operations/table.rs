@@ -56,6 +56,10 @@ operations! {
     IssueSessionToken = "issueSessionToken" needs Some(Permission::TokensIssue),
     /// Show the caller.
     GetAccount = "getAccount" needs None,
+    /// Show the organization's settings.
+    GetOrganization = "getOrganization" needs Some(Permission::OrganizationRead),
+    /// Change the organization's settings.
+    UpdateOrganization = "updateOrganization" needs Some(Permission::OrganizationWrite),
     /// List API keys.
     ListApiKeys = "listApiKeys" needs Some(Permission::KeysRead),
     /// Show an API key.

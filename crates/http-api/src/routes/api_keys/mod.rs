@@ -259,7 +259,8 @@ pub async fn update_api_key(
 
 /// Rotate an API key
 ///
-/// Gives it a new secret. The old one works for the grace period, and no longer than the key itself.
+/// Gives it a new secret. The old one works for the grace period, and no longer than the key itself. A key that outlives
+/// the organization's longest life of keys needs an earlier expiry first.
 #[utoipa::path(
     post,
     path = "/v1/api-keys/{id}/rotate",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use storage::testing::on_both_engines;
-use storage::{Clock, Timestamp, execute};
+use storage::{Clock, Timestamp};
 
 use crate::api_keys::InvalidKey;
 use crate::audit::{self, AuditEvent, AuditFilter};
@@ -10,7 +10,7 @@ use crate::rate_limit::RateLimit;
 use crate::testing::{App, act, add_organization};
 use crate::{
     ApiKeyId, ApiKeyPatch, AuthenticateError, ChangeKeyError, CreateKeyError, Edit,
-    KeyAdminSettings, KeyCeiling, KeyState, NewApiKey, Permission,
+    KeyAdminSettings, KeyCeiling, KeyState, NewApiKey, OrganizationPatch, Permission,
 };
 
 fn expiry(at: Option<Timestamp>) -> ApiKeyPatch {
@@ -47,11 +47,15 @@ impl App {
             .unwrap()
     }
 
-    async fn limits_lifetime(&self, seconds: i32) {
-        let mut tx = self.database.write().await.unwrap();
-        let sql = "update organizations set max_key_lifetime_seconds = $2 where id = $1";
-        execute!(tx.conn(), sql, self.organization, seconds).unwrap();
-        tx.commit().await.unwrap();
+    async fn limits_lifetime(&self, seconds: u32) {
+        let patch = OrganizationPatch {
+            max_key_lifetime_seconds: Edit::Set(Some(seconds)),
+            ..OrganizationPatch::default()
+        };
+        let keys = &self.node.keys;
+        keys.update_organization(act(), self.organization, patch)
+            .await
+            .unwrap();
     }
 }
 
@@ -158,6 +162,23 @@ async fn no_key_outlives_the_organizations_maximum() {
         app.updates(endless.id, renamed("still editable"))
             .await
             .unwrap();
+        let rotate = async |id| {
+            let keys = &app.node.keys;
+            keys.rotate_key(act(), None, app.organization, id, 0).await
+        };
+        let refused = rotate(endless.id).await;
+        assert!(
+            matches!(
+                refused,
+                Err(ChangeKeyError::Invalid(InvalidKey::LifetimeTooLong { .. }))
+            ),
+            "{refused:?}"
+        );
+        rotate(id).await.unwrap();
+        app.updates(endless.id, expiry(Some(now.plus_seconds(100))))
+            .await
+            .unwrap();
+        rotate(endless.id).await.unwrap();
     })
     .await;
 }
