@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod apikey;
+mod organization;
 mod people;
 mod tools;
 
@@ -10,8 +11,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use apikey::{
-    ApikeyAction, ApikeyCommand, CreateApikeyArgs, GetApikeyArgs, OneApikeyArgs, RevokeApikeyArgs,
-    RotateApikeyArgs, SecretFormat,
+    ApikeyAction, ApikeyCommand, CreateApikeyArgs, GetApikeyArgs, LimitArgs, LimitFlag,
+    OneApikeyArgs, RevokeApikeyArgs, RotateApikeyArgs, SecretFormat, UpdateApikeyArgs,
+};
+pub(crate) use organization::{
+    CreateOrganizationArgs, OrganizationAction, OrganizationCommand, ShowOrganizationArgs,
+    UpdateOrganizationArgs,
 };
 pub(crate) use people::{
     CreateServiceAccountArgs, CreateUserArgs, DeleteOwnerArgs, ListArgs, OneOwnerArgs,
@@ -45,7 +50,7 @@ pub(crate) enum Command {
     Openapi,
     /// Show the configuration
     Config(ConfigCommand),
-    /// Make organizations, directly in the configured database
+    /// Make and list organizations directly in the configured database; show and change one on a server
     Organization(OrganizationCommand),
     /// Store which server to talk to, and the API key for it
     #[command(
@@ -58,9 +63,9 @@ pub(crate) enum Command {
     /// Show who the configured API key is
     #[command(after_help = "Examples:\n  jeton account\n  jeton account --output json")]
     Account(AccountArgs),
-    /// Make, show, rotate and take back API keys, on a server or (create and get) directly on a database
+    /// Make, show, change, rotate and take back API keys, on a server or (create and get) directly on a database
     Apikey(ApikeyCommand),
-    /// Make, list and change users
+    /// Make, list, change and remove users
     User(UserCommand),
     /// Make, list, suspend and remove service accounts
     ServiceAccount(ServiceAccountCommand),
@@ -143,44 +148,6 @@ impl InstallationArgs {
             || config.database_url.is_some()
             || config.master_secret_file.is_some()
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct OrganizationCommand {
-    #[command(subcommand)]
-    pub(crate) action: OrganizationAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum OrganizationAction {
-    /// Make an organization with its first owner, its default audience and that audience's signing keys
-    #[command(
-        after_help = "Example:\n  jeton organization create acme --name 'Acme Ltd' --owner-email ada@example.com \\\n      --owner-password-file password.txt --starter-policy"
-    )]
-    Create(CreateOrganizationArgs),
-    /// List organizations
-    #[command(after_help = "Example:\n  jeton organization get --data-dir jeton-data")]
-    Get(InstallationArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CreateOrganizationArgs {
-    #[command(flatten)]
-    pub(crate) installation: InstallationArgs,
-    /// Its name in URLs
-    pub(crate) slug: String,
-    /// Its name for people; the slug when left out
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// The first owner's e-mail address
-    #[arg(long)]
-    pub(crate) owner_email: String,
-    /// A file that holds the first owner's password, `-` for standard input; asked for when left out
-    #[arg(long, value_name = "FILE")]
-    pub(crate) owner_password_file: Option<PathBuf>,
-    /// Declare the roles viewer, editor, admin and the attributes `tenant_id` and regions
-    #[arg(long)]
-    pub(crate) starter_policy: bool,
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use ipnet::IpNet;
+use key_admin::rate_limit::RateLimit;
 
 use super::InstallationArgs;
 use crate::commands::duration::{self, Expiry};
+use crate::commands::rate;
 use crate::output::Format;
 
 #[derive(Debug, Args)]
@@ -15,7 +17,7 @@ pub(crate) struct ApikeyCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ApikeyAction {
-    /// Make an API key; its secret is shown once
+    /// Make an API key; its secret is shown once. Where no flag limits it, it is not limited
     #[command(
         after_help = "Examples:\n  jeton apikey create -n backend -d 90d\n  jeton apikey create -n ci -d 72h --permissions tokens:issue,keys:read \\\n      --fix tenant_id=t-1 --fix 'regions:=[\"eu\"]'\n  KEY=$(jeton apikey create -n ci --role viewer --output secret)\n  jeton apikey create -n first --data-dir jeton-data"
     )]
@@ -25,6 +27,11 @@ pub(crate) enum ApikeyAction {
         after_help = "Examples:\n  jeton apikey get\n  jeton apikey get key_0Hq3VbN8tRzA --output json\n  jeton apikey get --state active --output csv"
     )]
     Get(GetApikeyArgs),
+    /// Change an API key; what is left out stays as it is
+    #[command(
+        after_help = "A flag says anew what `create` says with it: --role viewer leaves the roles at viewer alone.\n\nExamples:\n  jeton apikey update key_0Hq3VbN8tRzA --name 'backend (old)' -d 72h\n  jeton apikey update key_0Hq3VbN8tRzA --role viewer --rate-limit 600:20\n  jeton apikey update key_0Hq3VbN8tRzA -d never --lift role,network"
+    )]
+    Update(UpdateApikeyArgs),
     /// Give an API key a new secret, which is shown once
     #[command(
         after_help = "Examples:\n  jeton apikey rotate key_0Hq3VbN8tRzA --grace 1h\n  KEY=$(jeton apikey rotate key_0Hq3VbN8tRzA --output secret)"
@@ -123,21 +130,34 @@ pub(crate) struct CreateApikeyArgs {
     /// A name, not necessarily unique
     #[arg(short, long)]
     pub(crate) name: String,
-    /// How long the key works: a number and s, m, h or d, or `never`
-    #[arg(short = 'd', long, value_name = "TIME", default_value = "90d", value_parser = duration::parse)]
+    /// How long the key works: a number and s, m, h or d, a time like 2030-01-31T00:00:00Z, or `never`
+    #[arg(short = 'd', long, visible_alias = "expires", value_name = "TIME", default_value = "90d", value_parser = duration::parse)]
     pub(crate) expires_in: Expiry,
-    /// What the key may do: permissions, or the presets `read` and `write`
+    /// What the key may do: permissions, the presets `read` and `write`, or `none`
     #[arg(long, value_delimiter = ',', default_value = "tokens:issue")]
     pub(crate) permissions: Vec<String>,
-    /// A role the key may grant, with those it inherits; repeat for more. Any role when left out
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[arg(short, long, value_enum, default_value_t = SecretFormat::Table)]
+    pub(crate) output: SecretFormat,
+}
+
+/// What a key may grant, and how it may be used.
+#[derive(Debug, Args)]
+pub(crate) struct LimitArgs {
+    /// A role the key may grant, with those it inherits; repeat for more
     #[arg(long = "role", value_name = "ROLE")]
     pub(crate) roles: Vec<String>,
-    /// An audience the key may issue for; repeat for more. Any audience when left out
+    /// An audience the key may issue for; repeat for more
     #[arg(long = "audience", value_name = "AUDIENCE")]
     pub(crate) audiences: Vec<String>,
     /// An attribute value that every token of the key carries: `NAME=TEXT`, or `NAME:=JSON` for anything but a text;
     /// repeat for more
-    #[arg(long = "fix", value_name = "NAME=TEXT")]
+    #[arg(
+        long = "fix",
+        visible_alias = "fixed-attribute",
+        value_name = "NAME=TEXT"
+    )]
     pub(crate) fixed: Vec<String>,
     /// A value that tokens of the key may carry in an attribute, which they must then carry: `NAME=TEXT`, or
     /// `NAME:=JSON`; repeat for more. Any value when left out
@@ -146,11 +166,45 @@ pub(crate) struct CreateApikeyArgs {
     /// The longest life of a token, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_ttl: Option<u32>,
-    /// A network the key may be used from, like 10.0.0.0/8; repeat for more. Any network when left out
-    #[arg(long = "network", value_name = "CIDR")]
+    /// A network the key may be used from, like 10.0.0.0/8; repeat for more
+    #[arg(long = "network", visible_alias = "allow-network", value_name = "CIDR")]
     pub(crate) networks: Vec<IpNet>,
-    #[arg(short, long, value_enum, default_value_t = SecretFormat::Table)]
-    pub(crate) output: SecretFormat,
+    /// How often the key may be used in a minute, and how often at once after a pause: as often when left out
+    #[arg(long, value_name = "PER_MINUTE[:BURST]", value_parser = rate::parse)]
+    pub(crate) rate_limit: Option<RateLimit>,
+}
+
+/// A limit of [`LimitArgs`], under the name of its flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum LimitFlag {
+    Role,
+    Audience,
+    Fix,
+    MaxTtl,
+    Network,
+    RateLimit,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateApikeyArgs {
+    #[command(flatten)]
+    pub(crate) key: ApikeyIdArgs,
+    /// Another name
+    #[arg(short, long)]
+    pub(crate) name: Option<String>,
+    /// How long the key works from now on: a number and s, m, h or d, a time like 2030-01-31T00:00:00Z, or `never`
+    #[arg(short = 'd', long, visible_alias = "expires", value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) expires_in: Option<Expiry>,
+    /// What the key may do: permissions, the presets `read` and `write`, or `none`
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) permissions: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// Take limits away, named like the flags that set them
+    #[arg(long, value_name = "LIMIT", value_enum, value_delimiter = ',')]
+    pub(crate) lift: Vec<LimitFlag>,
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
 }
 
 /// How a fresh secret is printed.

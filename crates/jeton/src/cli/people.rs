@@ -33,6 +33,11 @@ pub(crate) enum UserAction {
         after_help = "Example:\n  jeton user role own_01a203acc363700cb2d3af39a2eae215 admin"
     )]
     Role(UserRoleArgs),
+    /// Remove a user; live API keys keep the user unless they are to be revoked
+    #[command(
+        after_help = "Example:\n  jeton user delete own_01a203acc363700cb2d3af39a2eae215 --revoke-keys"
+    )]
+    Delete(DeleteOwnerArgs),
 }
 
 const ROLES: [&str; 4] = ["owner", "admin", "member", "viewer"];

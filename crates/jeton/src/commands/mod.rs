@@ -10,6 +10,14 @@ pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod organization;
 pub(crate) mod people;
+pub(crate) mod rate;
 pub(crate) mod scan;
 mod secret_input;
 pub(crate) mod session;
+
+/// A change that changes nothing is a typing mistake.
+fn nothing_to_change() -> crate::failure::Failure {
+    crate::failure::Failure::input(anyhow::anyhow!(
+        "there is nothing to change: say what shall be different, see --help"
+    ))
+}

@@ -55,6 +55,7 @@ pub(crate) async fn user(command: UserCommand) -> Result<(), Failure> {
             };
             USERS.change(owner, json!({ "role": args.role })).await
         }
+        UserAction::Delete(args) => USERS.delete(args).await,
     }
 }
 

@@ -1,8 +1,10 @@
 //! API keys: over HTTP with a profile, or directly on a database, which needs no key to begin with.
 
+mod limits;
 mod on_database;
 mod over_http;
 mod shared;
+mod update;
 
 use crate::cli::{ApikeyAction, ApikeyCommand, InstallationArgs};
 use crate::client::{self, Client};
@@ -25,6 +27,7 @@ pub(crate) async fn run(command: ApikeyCommand) -> Result<(), Failure> {
             Target::Server(client) => over_http::get(&client, args).await,
             Target::Database => on_database::get(args).await,
         },
+        ApikeyAction::Update(args) => update::update(args).await,
         ApikeyAction::Rotate(args) => over_http::rotate(&Client::configured()?, args).await,
         ApikeyAction::Disable(args) => over_http::switch(args, "disable").await,
         ApikeyAction::Enable(args) => over_http::switch(args, "enable").await,

@@ -9,13 +9,13 @@ use key_admin::{
     Permission,
 };
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use storage::{OrganizationId, PrincipalId};
 use token_issuer::Services;
 
-use super::shared::{COLUMNS, allowed_attributes, fixed_attributes, key_id, show_secret};
+use super::limits;
+use super::shared::{self, COLUMNS, key_id, show_secret};
 use crate::cli::{CreateApikeyArgs, GetApikeyArgs};
-use crate::commands::duration::Expiry;
 use crate::commands::installation;
 use crate::failure::Failure;
 use crate::output;
@@ -24,26 +24,18 @@ pub(super) async fn create(args: CreateApikeyArgs) -> Result<(), Failure> {
     let services = installation::open(&args.installation).await?;
     let organization = installation::organization(&services, args.organization.as_deref()).await?;
     let owner = owner(&services, &organization, args.owner.as_deref()).await?;
-    let expires_at = match args.expires_in {
-        Expiry::Never => None,
-        Expiry::AfterSeconds(seconds) => Some(services.clock.now().plus_seconds(seconds.into())),
-    };
+    let ceiling = limits::applied(&limits::given(&args.limits)?, Map::new());
+    let ceiling: KeyCeiling = serde_json::from_value(ceiling.into()).map_err(Failure::server)?;
     let new = NewApiKey {
         organization: organization.id,
         owner,
         created_by: None,
         name: args.name,
-        expires_at,
+        expires_at: args.expires_in.from(services.clock.now()),
         permissions: permissions(&args.permissions)?,
-        ceiling: KeyCeiling {
-            roles: (!args.roles.is_empty()).then(|| args.roles.into_iter().collect()),
-            audiences: (!args.audiences.is_empty()).then(|| args.audiences.into_iter().collect()),
-            fixed_attributes: fixed_attributes(&args.fixed)?,
-            allowed_attributes: allowed_attributes(&args.allowed)?,
-            max_ttl_seconds: args.max_ttl,
-        },
-        allowed_networks: args.networks,
-        rate_limit: None,
+        ceiling,
+        allowed_networks: args.limits.networks,
+        rate_limit: args.limits.rate_limit,
     };
     let created = services
         .create_api_key(&Act::on_command_line(), None, new)
@@ -82,7 +74,7 @@ fn owner_id(text: &str) -> Result<PrincipalId, Failure> {
 
 fn permissions(names: &[String]) -> Result<Vec<Permission>, Failure> {
     let mut permissions = BTreeSet::new();
-    for name in names {
+    for name in shared::permissions(names) {
         permissions.extend(Permission::expand(name).map_err(Failure::input)?);
     }
     Ok(permissions.into_iter().collect())

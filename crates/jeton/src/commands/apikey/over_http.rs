@@ -1,8 +1,9 @@
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::shared::{COLUMNS, allowed_attributes, fixed_attributes, key_id, show_secret};
+use super::limits;
+use super::shared::{COLUMNS, key_id, permissions, show_secret};
 use crate::cli::{
-    CreateApikeyArgs, GetApikeyArgs, OneApikeyArgs, RevokeApikeyArgs, RotateApikeyArgs,
+    CreateApikeyArgs, GetApikeyArgs, LimitFlag, OneApikeyArgs, RevokeApikeyArgs, RotateApikeyArgs,
 };
 use crate::client::Client;
 use crate::commands::duration::Expiry;
@@ -28,30 +29,23 @@ pub(super) async fn create(client: &Client, args: CreateApikeyArgs) -> Result<()
 
 /// The body of `POST /v1/api-keys`; what was not asked for is left out.
 fn request(args: CreateApikeyArgs) -> Result<Value, Failure> {
-    let mut ceiling = json!({
-        "fixed_attributes": fixed_attributes(&args.fixed)?,
-        "allowed_attributes": allowed_attributes(&args.allowed)?,
-    });
-    if !args.roles.is_empty() {
-        ceiling["roles"] = json!(args.roles);
-    }
-    if !args.audiences.is_empty() {
-        ceiling["audiences"] = json!(args.audiences);
-    }
-    if let Some(seconds) = args.max_ttl {
-        ceiling["max_ttl_seconds"] = seconds.into();
-    }
+    let limits = limits::given(&args.limits)?;
     let mut body = json!({
         "name": args.name,
-        "permissions": args.permissions,
-        "allowed_networks": args.networks,
-        "ceiling": ceiling,
+        "permissions": permissions(&args.permissions),
+        "ceiling": limits::applied(&limits, Map::new()),
+        "allowed_networks": args.limits.networks,
     });
+    if let Some(limit) = limits.get(&LimitFlag::RateLimit) {
+        body["rate_limit"] = limit.clone();
+    }
     if let Some(owner) = args.owner {
         body["owner_id"] = owner.into();
     }
-    if let Expiry::AfterSeconds(seconds) = args.expires_in {
-        body["expires_in_seconds"] = seconds.into();
+    match args.expires_in {
+        Expiry::Never => {}
+        Expiry::AfterSeconds(seconds) => body["expires_in_seconds"] = seconds.into(),
+        Expiry::At(at) => body["expires_at"] = json!(at),
     }
     Ok(body)
 }

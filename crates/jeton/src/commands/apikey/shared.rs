@@ -1,7 +1,5 @@
 //! What both ways of working on API keys have in common.
 
-use std::collections::BTreeMap;
-
 use anyhow::anyhow;
 use key_admin::{ApiKeyId, PresentedKey};
 use serde_json::Value;
@@ -54,6 +52,14 @@ pub(super) fn show_secret(created: &Value, format: SecretFormat) -> Result<(), F
     Ok(())
 }
 
+/// The names of permissions, as the API takes them: `none` is an empty list.
+pub(super) fn permissions(names: &[String]) -> &[String] {
+    match names {
+        [only] if only == "none" => &[],
+        names => names,
+    }
+}
+
 /// `key_…` or `jtn_…`. What was typed is not quoted: it may be a whole key.
 pub(super) fn key_id(text: &str) -> Result<ApiKeyId, Failure> {
     if PresentedKey::parse(text).is_ok() {
@@ -73,82 +79,9 @@ pub(super) fn key_id(text: &str) -> Result<ApiKeyId, Failure> {
     })
 }
 
-/// The values that `--fix` gives.
-pub(super) fn fixed_attributes(pairs: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
-    let mut attributes = BTreeMap::new();
-    for pair in pairs {
-        let (name, value) = attribute("--fix", pair)?;
-        if attributes.contains_key(&name) {
-            return Err(Failure::input(anyhow!("--fix names `{name}` twice")));
-        }
-        attributes.insert(name, value);
-    }
-    Ok(attributes)
-}
-
-/// The values that `--allow` gives, each attribute's together.
-pub(super) fn allowed_attributes(
-    pairs: &[String],
-) -> Result<BTreeMap<String, Vec<Value>>, Failure> {
-    let mut attributes: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for pair in pairs {
-        let (name, value) = attribute("--allow", pair)?;
-        attributes.entry(name).or_default().push(value);
-    }
-    Ok(attributes)
-}
-
-/// `tenant_id=t-1` is a text, `regions:=["eu","us"]` is JSON.
-fn attribute(flag: &str, pair: &str) -> Result<(String, Value), Failure> {
-    let input = |fault: String| Failure::input(anyhow!(fault));
-    let shape = || input(format!("{flag} takes NAME=TEXT or NAME:=JSON"));
-    let (name, text) = pair.split_once('=').ok_or_else(shape)?;
-    let (name, value) = match name.strip_suffix(':') {
-        Some(name) => {
-            let value = serde_json::from_str(text)
-                .map_err(|error| input(format!("{flag} {name}:= takes JSON: {error}")))?;
-            (name, value)
-        }
-        None => (name, Value::String(text.to_owned())),
-    };
-    if name.is_empty() {
-        return Err(shape());
-    }
-    Ok((name.to_owned(), value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    fn fixed(pairs: &[&str]) -> Result<Value, String> {
-        let pairs: Vec<String> = pairs.iter().map(|it| (*it).to_owned()).collect();
-        let attributes = fixed_attributes(&pairs).map_err(|fault| fault.to_string())?;
-        Ok(json!(attributes))
-    }
-
-    #[test]
-    fn attributes_are_texts_unless_they_say_otherwise() {
-        let given = [
-            "a=7",
-            "b:=7",
-            "c:=[\"x\",1]",
-            "d=x=y",
-            "e=true",
-            "f=",
-            "g=[1]",
-        ];
-        let read = json!({ "a": "7", "b": 7, "c": ["x", 1], "d": "x=y", "e": "true", "f": "", "g": "[1]" });
-        assert_eq!(fixed(&given), Ok(read));
-        for bad in [&["a"][..], &["=x"], &[":=1"], &["a:=x"], &["a:="]] {
-            assert!(fixed(bad).is_err(), "{bad:?}");
-        }
-        assert!(fixed(&["a=1", "a:=1"]).unwrap_err().contains("twice"));
-        let allowed = ["r=eu", "r=us", "n:=1"].map(ToOwned::to_owned);
-        let read = allowed_attributes(&allowed).map_err(|fault| fault.to_string());
-        assert_eq!(json!(read.unwrap()), json!({ "n": [1], "r": ["eu", "us"] }));
-    }
 
     #[test]
     fn keys_are_named_as_lists_show_them() {
