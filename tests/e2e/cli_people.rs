@@ -88,8 +88,32 @@ async fn people_programs_and_the_audit_trail() {
         refused(&run_with(&app, &app.key, &delete), 1, "409");
         ok(&app, &[&delete[..], &["--revoke-keys"]].concat());
 
+        let key = ok(
+            &app,
+            &[
+                "apikey", "create", "-n", "k", "-i", id, "--output", "secret",
+            ],
+        );
+        let delete = ["user", "delete", id];
+        refused(&run_with(&app, &app.key, &delete), 1, "live_keys");
+        let (code, data, talk) =
+            run_with(&app, &app.key, &[&delete[..], &["--revoke-keys"]].concat());
+        assert_eq!((code, data.as_str()), (0, ""), "{talk}");
+        assert!(talk.contains(&format!("{id} is deleted")), "{talk}");
+        refused(&run_with(&app, key.trim_end(), &["account"]), 1, "401");
+        refused(&run_with(&app, &app.key, &delete), 1, "404");
+        assert!(!ok(&app, &["user", "list"]).contains("grace@example.com"));
+        let last = ["user", "delete", &app.owner.to_string(), "--revoke-keys"];
+        refused(&run_with(&app, &app.key, &last), 1, "last_owner");
+        refused(
+            &run_with(&app, &app.key, &["user", "delete", "ada"]),
+            1,
+            "own_…",
+        );
+
         let events = ok_json(&app, &["audit", "list", "--target", id]);
         assert!(events["data"].as_array().unwrap().len() >= 4, "{events}");
+        assert_eq!(events["data"][0]["action"], "user.delete");
         let csv = ok(&app, &["audit", "list", "--output", "csv"]);
         assert!(csv.starts_with("at,action,by,target,from,"), "{csv}");
         let me = ok_json(&app, &["account"]);

@@ -28,7 +28,7 @@ pub(crate) fn at(path: &str, view: &Value) -> String {
 }
 
 /// A key with all permissions for this owner.
-async fn key_of(app: &App, owner: &Value) -> String {
+pub(crate) async fn key_of(app: &App, owner: &Value) -> String {
     let permissions: Vec<_> = Permission::ALL.iter().map(ToString::to_string).collect();
     let body = json!({ "name": "x", "owner_id": owner["id"], "permissions": permissions });
     let answer = app.call(Method::POST, "/v1/api-keys", Some(body)).await;

@@ -24,7 +24,7 @@ pub struct OrganizationView {
     /// Its name for people.
     name: String,
     /// How long its API keys may live, in seconds from their creation; `null` for no limit.
-    #[schema(required = true)]
+    #[schema(required = true, minimum = 1)]
     max_key_lifetime_seconds: Option<u32>,
     /// When it was made.
     #[schema(format = DateTime)]

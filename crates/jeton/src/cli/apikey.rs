@@ -29,7 +29,7 @@ pub(crate) enum ApikeyAction {
     Get(GetApikeyArgs),
     /// Change an API key; what is left out stays as it is
     #[command(
-        after_help = "A flag says anew what `create` says with it: --role viewer leaves the roles at viewer alone.\n\nExamples:\n  jeton apikey update key_0Hq3VbN8tRzA --name 'backend (old)' -d 72h\n  jeton apikey update key_0Hq3VbN8tRzA --role viewer --rate-limit 600:20\n  jeton apikey update key_0Hq3VbN8tRzA -d never --lift role,network"
+        after_help = "Each flag sets what it sets for `create`, in place of what was there: after --role viewer it is the only role.\n\nExamples:\n  jeton apikey update key_0Hq3VbN8tRzA --name 'backend (old)' -d 72h\n  jeton apikey update key_0Hq3VbN8tRzA --role viewer --rate-limit 600:20\n  jeton apikey update key_0Hq3VbN8tRzA -d never --lift role,network"
     )]
     Update(UpdateApikeyArgs),
     /// Give an API key a new secret, which is shown once

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::anyhow;
+use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
 use crate::cli::{LimitArgs, LimitFlag};
@@ -41,8 +42,10 @@ pub(super) fn with_lifted(mut limits: Limits, lifted: &[LimitFlag]) -> Result<Li
         if let Some(value) = limits.insert(*limit, Value::Null)
             && !value.is_null()
         {
+            let flag = limit.to_possible_value().unwrap_or_default();
+            let flag = flag.get_name();
             return Err(Failure::input(anyhow!(
-                "a limit is given a value and named by --lift, too"
+                "--{flag} sets what --lift {flag} takes away"
             )));
         }
     }
