@@ -180,6 +180,7 @@ pub(crate) enum LimitFlag {
     Role,
     Audience,
     Fix,
+    Allow,
     MaxTtl,
     Network,
     RateLimit,

@@ -15,10 +15,15 @@ pub(super) type Limits = BTreeMap<LimitFlag, Value>;
 /// What a list of flags says.
 pub(super) fn given(args: &LimitArgs) -> Result<Limits, Failure> {
     let fixed = fixed_attributes(&args.fixed)?;
+    let allowed = allowed_attributes(&args.allowed)?;
     let all = [
         (LimitFlag::Role, some(&args.roles)),
         (LimitFlag::Audience, some(&args.audiences)),
         (LimitFlag::Fix, (!fixed.is_empty()).then(|| json!(fixed))),
+        (
+            LimitFlag::Allow,
+            (!allowed.is_empty()).then(|| json!(allowed)),
+        ),
         (LimitFlag::MaxTtl, args.max_ttl.map(Value::from)),
         (LimitFlag::Network, some(&args.networks)),
         (
@@ -76,35 +81,52 @@ fn member_of_ceiling(limit: LimitFlag) -> Option<&'static str> {
         LimitFlag::Role => Some("roles"),
         LimitFlag::Audience => Some("audiences"),
         LimitFlag::Fix => Some("fixed_attributes"),
+        LimitFlag::Allow => Some("allowed_attributes"),
         LimitFlag::MaxTtl => Some("max_ttl_seconds"),
         LimitFlag::Network | LimitFlag::RateLimit => None,
     }
 }
 
-/// `tenant_id=t-1` is a text, `regions:=["eu","us"]` is JSON.
+/// The values that `--fix` gives.
 fn fixed_attributes(pairs: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
-    let input = |fault: String| Failure::input(anyhow!(fault));
     let mut attributes = BTreeMap::new();
     for pair in pairs {
-        let (name, text) = pair
-            .split_once('=')
-            .ok_or_else(|| input("--fix takes NAME=TEXT or NAME:=JSON".into()))?;
-        let (name, value) = match name.strip_suffix(':') {
-            Some(name) => {
-                let value = serde_json::from_str(text)
-                    .map_err(|error| input(format!("--fix {name}:= takes JSON: {error}")))?;
-                (name, value)
-            }
-            None => (name, Value::String(text.to_owned())),
-        };
-        if name.is_empty() {
-            return Err(input("--fix takes NAME=TEXT or NAME:=JSON".into()));
+        let (name, value) = attribute("--fix", pair)?;
+        if attributes.contains_key(&name) {
+            return Err(Failure::input(anyhow!("--fix names `{name}` twice")));
         }
-        if attributes.insert(name.to_owned(), value).is_some() {
-            return Err(input(format!("--fix names `{name}` twice")));
-        }
+        attributes.insert(name, value);
     }
     Ok(attributes)
+}
+
+/// The values that `--allow` gives, each attribute's together.
+fn allowed_attributes(pairs: &[String]) -> Result<BTreeMap<String, Vec<Value>>, Failure> {
+    let mut attributes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for pair in pairs {
+        let (name, value) = attribute("--allow", pair)?;
+        attributes.entry(name).or_default().push(value);
+    }
+    Ok(attributes)
+}
+
+/// `tenant_id=t-1` is a text, `regions:=["eu","us"]` is JSON.
+fn attribute(flag: &str, pair: &str) -> Result<(String, Value), Failure> {
+    let input = |fault: String| Failure::input(anyhow!(fault));
+    let shape = || input(format!("{flag} takes NAME=TEXT or NAME:=JSON"));
+    let (name, text) = pair.split_once('=').ok_or_else(shape)?;
+    let (name, value) = match name.strip_suffix(':') {
+        Some(name) => {
+            let value = serde_json::from_str(text)
+                .map_err(|error| input(format!("{flag} {name}:= takes JSON: {error}")))?;
+            (name, value)
+        }
+        None => (name, Value::String(text.to_owned())),
+    };
+    if name.is_empty() {
+        return Err(shape());
+    }
+    Ok((name.to_owned(), value))
 }
 
 #[cfg(test)]
@@ -134,6 +156,9 @@ mod tests {
             assert!(fixed(bad).is_err(), "{bad:?}");
         }
         assert!(fixed(&["a=1", "a:=1"]).unwrap_err().contains("twice"));
+        let allowed = ["r=eu", "r=us", "n:=1"].map(ToOwned::to_owned);
+        let read = allowed_attributes(&allowed).map_err(|fault| fault.to_string());
+        assert_eq!(json!(read.unwrap()), json!({ "n": [1], "r": ["eu", "us"] }));
     }
 
     #[test]
