@@ -13,6 +13,7 @@ use token_issuer::Origin;
 use crate::errors::invalid_api_key;
 use crate::middleware::CurrentRequestId;
 use crate::problem::Problem;
+use crate::refusals::Called;
 use crate::state::ApiState;
 
 /// The address a connection comes from; the server attaches it to each request.
@@ -37,8 +38,14 @@ impl<M: Marker> FromRequestParts<ApiState> for Caller<M> {
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let key = presented_key(&parts.headers)?;
         let client = client(parts)?;
-        let caller = state.services.keys.authenticate(&key, client).await?;
+        let request_id = parts.extensions.get::<CurrentRequestId>();
+        let request_id = request_id.map(|id| &*id.0);
+        let keys = &state.services.keys;
+        let caller = keys.authenticate(&key, client, request_id).await?;
         tracing::Span::current().record("api_key", tracing::field::display(caller.key_id()));
+        if let Some(called) = parts.extensions.get::<Called>() {
+            called.set(caller.clone(), M::OPERATION);
+        }
         Ok(Self(state.services.authorizer.permit(caller)?))
     }
 }

@@ -17,6 +17,9 @@ use crate::middleware::not_found;
 use crate::problem::{FieldProblem, Problem};
 use crate::query::invalid;
 
+/// The caller lacks the permission that the operation needs.
+pub(crate) const PERMISSION_DENIED: &str = "permission_denied";
+
 impl From<AuthenticateError> for Problem {
     fn from(error: AuthenticateError) -> Self {
         use AuthenticateError as E;
@@ -70,7 +73,7 @@ impl From<NotPermitted> for Problem {
                 format!("The owner of this API key lacks the permission `{permission}`.")
             }
         };
-        Self::new(StatusCode::FORBIDDEN, "permission_denied", detail)
+        Self::new(StatusCode::FORBIDDEN, PERMISSION_DENIED, detail)
     }
 }
 

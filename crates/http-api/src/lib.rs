@@ -9,6 +9,7 @@
 //! | [`json`], [`strict_json`] | request bodies: size, time, duplicate keys, depth, unknown fields |
 //! | [`query`] | query strings, identifiers in paths, pages of lists |
 //! | [`problem`], [`errors`] | RFC 9457 answers; the one place where failures get their status |
+//! | [`refusals`] | what a known caller may not do, in the audit trail |
 //! | [`middleware`] | request ids, logs, timeouts, panics, headers |
 //! | [`server`] | connections: deadlines, draining |
 
@@ -20,6 +21,7 @@ pub mod middleware;
 pub mod openapi;
 pub mod problem;
 pub mod query;
+pub mod refusals;
 pub mod router;
 pub mod routes;
 pub mod server;

@@ -120,6 +120,11 @@ impl Problem {
         self.code
     }
 
+    /// What is wrong with the input, as far as it is at fault.
+    pub fn fields(&self) -> &[FieldProblem] {
+        &self.errors
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status

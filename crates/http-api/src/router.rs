@@ -8,6 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::middleware::{catch_panics, finish, limit_time, not_found};
+use crate::refusals::record_refused;
 use crate::routes::{
     account, api_keys, audit_events, docs, health, organization, service_accounts, session_tokens,
     users, verifiers,
@@ -79,7 +80,8 @@ pub(crate) fn surrounded(router: Router<ApiState>, state: &ApiState) -> Router {
             ServiceBuilder::new()
                 .layer(from_fn_with_state(state.clone(), finish))
                 .layer(catch_panics())
-                .layer(from_fn_with_state(state.clone(), limit_time)),
+                .layer(from_fn_with_state(state.clone(), limit_time))
+                .layer(from_fn_with_state(state.clone(), record_refused)),
         )
         .with_state(state.clone())
 }

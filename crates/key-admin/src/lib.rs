@@ -9,6 +9,7 @@
 //! | [`permissions`] | what a caller may do, in the words of the API |
 //! | [`audit`] | what was done, by whom, to what |
 //! | [`hashing`] | argon2id with the server's pepper, in a bounded pool |
+//! | [`refusals`] | what was refused to whoever has proven a key: some of it, for the audit trail |
 //! | [`rate_limit`] | token buckets in bounded memory |
 //! | [`secrets`], [`random`] | the master secret and what is derived from it; the operating system's generator |
 //!
@@ -22,6 +23,7 @@ pub mod permissions;
 pub mod principals;
 pub mod random;
 pub mod rate_limit;
+pub mod refusals;
 pub mod secrets;
 mod service;
 pub mod service_accounts;
@@ -38,6 +40,7 @@ pub use audit::{Act, Actor};
 pub use organizations::{Organization, OrganizationError, OrganizationPatch, Slug};
 pub use permissions::Permission;
 pub use principals::{Deletion, PrincipalPage, PrincipalState};
+pub use refusals::{Refusal, RefusalLog};
 pub use secrets::MasterSecret;
 pub use service::{KeyAdmin, KeyAdminSettings};
 pub use service_accounts::{ServiceAccount, ServiceAccountChange, ServiceAccountError};

@@ -1,6 +1,7 @@
 //! Token buckets, one per key, in bounded memory (GCRA: a bucket is one number).
 
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -96,6 +97,16 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
 
     fn now(&self) -> u64 {
         u64::try_from(self.clock.monotonic().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Who is counted as one client: one budget per IPv4 address and per IPv6 /64, which is what one subscriber gets.
+pub(crate) fn network_of(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            std::net::Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
     }
 }
 

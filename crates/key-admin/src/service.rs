@@ -8,6 +8,7 @@ use crate::api_keys::{Authenticator, AuthenticatorSettings};
 use crate::hashing::{HashCost, Hasher};
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
+use crate::refusals::RefusalLog;
 use crate::{ApiKeyContext, AuthenticateError, MasterSecret, PresentedKey};
 
 /// What an operator may set.
@@ -44,6 +45,7 @@ pub struct KeyAdmin {
     pub(crate) hasher: Hasher,
     pub(crate) settings: KeyAdminSettings,
     pub(crate) authenticator: Authenticator,
+    refusals: Arc<RefusalLog>,
 }
 
 impl KeyAdmin {
@@ -60,12 +62,13 @@ impl KeyAdmin {
             cost: settings.api_key_hash,
             failure_limit: settings.failed_credentials,
         };
+        let refusals = Arc::new(RefusalLog::new(database.clone(), clock.clone()));
         let authenticator = Authenticator::new(
-            database.clone(),
-            feed.clone(),
+            (database.clone(), feed.clone()),
             clock.clone(),
             hasher.clone(),
             authentication,
+            refusals.clone(),
         )?;
         Ok(Self {
             database,
@@ -74,6 +77,7 @@ impl KeyAdmin {
             hasher,
             settings,
             authenticator,
+            refusals,
         })
     }
 
@@ -82,12 +86,21 @@ impl KeyAdmin {
         &self.hasher
     }
 
-    /// Who presents this key, and may it act now? See [`AuthenticateError`] for what each caller is told.
+    /// Where refusals are written down; one log, whatever was refused.
+    pub fn refusals(&self) -> &Arc<RefusalLog> {
+        &self.refusals
+    }
+
+    /// Who presents this key, and may it act now? See [`AuthenticateError`] for what each caller is told. A key whose
+    /// secret is right and that is refused leaves an audit event, within the bounds of the [`RefusalLog`].
     pub async fn authenticate(
         &self,
         presented: &PresentedKey,
         client: IpAddr,
+        request_id: Option<&str>,
     ) -> Result<ApiKeyContext, AuthenticateError> {
-        self.authenticator.authenticate(presented, client).await
+        self.authenticator
+            .authenticate(presented, client, request_id)
+            .await
     }
 }

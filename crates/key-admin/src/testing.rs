@@ -157,7 +157,10 @@ impl Node {
         client: &str,
     ) -> Result<ApiKeyContext, AuthenticateError> {
         let presented = PresentedKey::parse(key.expose_secret()).unwrap();
-        self.keys.authenticate(&presented, address(client)).await
+        let request_id = Some("req_test");
+        self.keys
+            .authenticate(&presented, address(client), request_id)
+            .await
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use key_admin::{ApiKeyContext, Slug};
+use key_admin::{ApiKeyContext, RefusalLog, Slug};
 use policy::operations::markers::IssueSessionToken;
 use policy::{Decision, Denial, Grant, GrantRequest, Permitted, PolicyError, PolicyService};
 use secrecy::SecretString;
@@ -12,7 +12,7 @@ use storage::{Clock, SessionId, Versioned};
 use crate::audiences::Audience;
 use crate::claims::{Claims, SignedToken, TokenTooLarge};
 use crate::metadata::PublicUrl;
-use crate::refusals::RefusalLog;
+use crate::refusals;
 use crate::rings::{OrganizationIssuer, Ring, Rings, StartError};
 use crate::sessions::{RecordError, Recorded, Recorder};
 
@@ -92,7 +92,7 @@ pub enum IssueError {
 pub struct TokenIssuer {
     pub(crate) rings: Rings,
     recorder: Recorder,
-    refusals: RefusalLog,
+    refusals: Arc<RefusalLog>,
     policy: Arc<PolicyService>,
     clock: Arc<dyn Clock>,
     public_url: PublicUrl,
@@ -101,7 +101,7 @@ pub struct TokenIssuer {
 impl TokenIssuer {
     pub(crate) fn new(
         rings: Rings,
-        (recorder, refusals): (Recorder, RefusalLog),
+        (recorder, refusals): (Recorder, Arc<RefusalLog>),
         policy: Arc<PolicyService>,
         clock: Arc<dyn Clock>,
         public_url: PublicUrl,
@@ -125,7 +125,7 @@ impl TokenIssuer {
         let issuer = self.issuer_of(caller).await?;
         let decided = self.decide(caller, &issuer.value, request.grant).await;
         if let Err(IssueError::Refused(denial)) = &decided {
-            self.refusals.record(caller, &request.origin, denial).await;
+            refusals::record(&self.refusals, caller, &request.origin, denial).await;
         }
         let (ring, grant) = decided?;
         let token = self

@@ -21,7 +21,6 @@ use storage::{
 use crate::audiences::{self, Audience, DEFAULT_AUDIENCE, DEFAULT_LIMITS};
 use crate::issuance::TokenIssuer;
 use crate::metadata::PublicUrl;
-use crate::refusals::RefusalLog;
 use crate::rings::{Rings, StartError};
 use crate::sealing::Sealer;
 use crate::sessions::Recorder;
@@ -171,8 +170,7 @@ impl Services {
         let rings = Rings::new(database.clone(), feed.clone(), sealer);
         rings.check_all().await?;
         let recorder = Recorder::start(database.clone());
-        let refusals = RefusalLog::new(database.clone(), clock.clone());
-        let records = (recorder, refusals);
+        let records = (recorder, keys.refusals().clone());
         let issuer = TokenIssuer::new(rings, records, policy.clone(), clock.clone(), public_url);
         let authorizer = Authorizer::new().await?;
         Ok(Self {

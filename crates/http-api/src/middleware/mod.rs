@@ -3,6 +3,7 @@
 //! 1. [`finish`]: the request gets its id and its log line; every error becomes problem+json; headers are completed.
 //! 2. [`catch_panics`]: a panic in a handler is a 500, and the connection lives on.
 //! 3. [`limit_time`]: a request that takes too long is answered.
+//! 4. [`record_refused`](crate::refusals::record_refused): what a known caller may not do leaves an audit event.
 
 mod headers;
 #[cfg(test)]

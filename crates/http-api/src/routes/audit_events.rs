@@ -35,7 +35,8 @@ pub struct ListAuditEventsQuery {
     target_id: Option<String>,
 }
 
-/// Something that was changed. Events are only ever added.
+/// Something that was changed, or refused to whoever had proven an API key: of refusals only so many are kept per key and
+/// address. Events are only ever added.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AuditEvent)]
 pub struct AuditEventView {
@@ -45,7 +46,8 @@ pub struct AuditEventView {
     /// When it happened.
     #[schema(format = DateTime)]
     at: String,
-    /// What was done: noun and verb.
+    /// What was done: noun and verb. Refusals are `api_key.refuse` (a key whose secret is right, but which may not act),
+    /// `operation.refuse` (an operation that the key or its owner may not do) and `session_token.refuse`.
     #[schema(examples("api_key.create"))]
     action: String,
     /// Who did it: `api_key`, `user`, or `command_line` for somebody on the server's machine.
@@ -59,7 +61,8 @@ pub struct AuditEventView {
     target_kind: String,
     /// Which one. It need not exist any more.
     target_id: String,
-    /// What changed, for people: mostly `before` and `after`. Its shape depends on the action; it holds no secrets.
+    /// What changed, for people: mostly `before` and `after`; of a refusal its `reasons`, each with a `code`. Its shape
+    /// depends on the action; it holds no secrets.
     #[schema(value_type = Object)]
     detail: Value,
     /// The address that the request came from; absent for the command line.
@@ -85,7 +88,7 @@ pub struct AuditEventList {
 
 /// List what happened
 ///
-/// Newest first: who changed what, when, and from where.
+/// Newest first: who changed what, or was refused, when, and from where.
 #[utoipa::path(
     get,
     path = "/v1/audit-events",

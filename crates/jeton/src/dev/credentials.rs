@@ -61,7 +61,7 @@ async fn works(services: &Services, credentials: &Credentials) -> Result<bool, F
     };
     match services
         .keys
-        .authenticate(&key, IpAddr::V4(Ipv4Addr::LOCALHOST))
+        .authenticate(&key, IpAddr::V4(Ipv4Addr::LOCALHOST), None)
         .await
     {
         Ok(_) => Ok(true),

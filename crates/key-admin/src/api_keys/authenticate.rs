@@ -21,7 +21,8 @@ use super::store::{self, KeyRecord};
 use super::{ApiKeyContext, ApiKeyId, KeyState, PresentedKey};
 use crate::hashing::{HashCost, HashError, Hasher, has_other_cost};
 use crate::random::{self, NoRandomness};
-use crate::rate_limit::{Buckets, Limited, RateLimit};
+use crate::rate_limit::{Buckets, Limited, RateLimit, network_of};
+use crate::refusals::{Refusal, RefusalLog, one_reason};
 
 /// Why a presented key is not let in.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,22 @@ pub enum AuthenticateError {
     Storage(#[from] StorageError),
 }
 
+impl AuthenticateError {
+    /// Why a key whose secret is right was refused, in one stable word. `None`: the secret was not proven, or nothing
+    /// was decided.
+    pub const fn refusal(&self) -> Option<&'static str> {
+        match self {
+            Self::KeyRevoked => Some("key_revoked"),
+            Self::KeyDisabled => Some("key_disabled"),
+            Self::KeyExpired => Some("key_expired"),
+            Self::OwnerSuspended => Some("owner_suspended"),
+            Self::AddressNotAllowed => Some("address_not_allowed"),
+            Self::RateLimited(_) => Some("rate_limited"),
+            Self::NotProven | Self::TooManyFailures(_) | Self::Hash(_) | Self::Storage(_) => None,
+        }
+    }
+}
+
 /// What the operator's settings say about authentication.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AuthenticatorSettings {
@@ -89,15 +106,16 @@ pub(crate) struct Authenticator {
     records: VersionedCache<ApiKeyId, KeyRecord>,
     failures: Buckets<IpAddr>,
     uses: Buckets<ApiKeyId>,
+    refusals: Arc<RefusalLog>,
 }
 
 impl Authenticator {
     pub(crate) fn new(
-        database: Database,
-        feed: Arc<ChangeFeed>,
+        (database, feed): (Database, Arc<ChangeFeed>),
         clock: Arc<dyn Clock>,
         hasher: Hasher,
         settings: AuthenticatorSettings,
+        refusals: Arc<RefusalLog>,
     ) -> Result<Self, NoRandomness> {
         Ok(Self {
             records: VersionedCache::new(feed, MAX_KEYS),
@@ -109,23 +127,44 @@ impl Authenticator {
             settings,
             digest_key: hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()?),
             proofs: Cache::new(MAX_KEYS),
+            refusals,
         })
     }
 
-    /// Who presents this key, and may it act now?
+    /// Who presents this key, and may it act now? A refusal of a proven key leaves an audit event.
     pub(crate) async fn authenticate(
         &self,
         presented: &PresentedKey,
         client: IpAddr,
+        request_id: Option<&str>,
     ) -> Result<ApiKeyContext, AuthenticateError> {
         let record = self.prove(presented, client).await?;
-        admit(&record.value, self.clock.now(), client)?;
-        if let Some(limit) = record.value.key.rate_limit {
-            self.uses
-                .take(&record.value.key.id, limit)
-                .map_err(AuthenticateError::RateLimited)?;
+        let Err(error) = self.admit(&record.value, client) else {
+            return Ok(ApiKeyContext::new(record));
+        };
+        if let Some(code) = error.refusal() {
+            let refusal = Refusal {
+                key: &record.value.key,
+                client,
+                request_id,
+                action: "api_key.refuse",
+                detail: one_reason(code),
+            };
+            // Boxed, because few callers get here and all would carry it.
+            Box::pin(self.refusals.record(refusal)).await;
         }
-        Ok(ApiKeyContext::new(record))
+        Err(error)
+    }
+
+    fn admit(&self, record: &KeyRecord, client: IpAddr) -> Result<(), AuthenticateError> {
+        admit(record, self.clock.now(), client)?;
+        match record.key.rate_limit {
+            Some(limit) => self
+                .uses
+                .take(&record.key.id, limit)
+                .map_err(AuthenticateError::RateLimited),
+            None => Ok(()),
+        }
     }
 
     /// Which key is this? Also answers for a key that may not act; counts as an attempt like any other.
@@ -279,7 +318,7 @@ impl Authenticator {
     }
 }
 
-/// May a proven key act now?
+/// May a proven key act now, its rate limit apart?
 fn admit(record: &KeyRecord, now: Timestamp, client: IpAddr) -> Result<(), AuthenticateError> {
     match record.key.state(now) {
         KeyState::Active => {}
@@ -296,14 +335,4 @@ fn admit(record: &KeyRecord, now: Timestamp, client: IpAddr) -> Result<(), Authe
         return Err(AuthenticateError::AddressNotAllowed);
     }
     Ok(())
-}
-
-/// One budget per IPv4 address and per IPv6 /64, which is what one subscriber gets.
-fn network_of(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => {
-            std::net::Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
-    }
 }

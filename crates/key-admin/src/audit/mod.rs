@@ -1,7 +1,8 @@
 //! The audit trail: what was done, by whom, to what, from where.
 //!
 //! A service function that changes something takes an [`Act`] and records an event in the transaction of the change:
-//! no change without its event, no event without its change. Events are only ever added.
+//! no change without its event, no event without its change. Refusals have events of their own, a bounded number
+//! ([`RefusalLog`](crate::RefusalLog)). Events are only ever added.
 
 mod store;
 

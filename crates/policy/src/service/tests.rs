@@ -85,7 +85,10 @@ impl App {
             .unwrap();
         let presented = PresentedKey::parse(key.secret.expose_secret()).unwrap();
         let client = "192.0.2.1".parse().unwrap();
-        self.keys.authenticate(&presented, client).await.unwrap()
+        self.keys
+            .authenticate(&presented, client, None)
+            .await
+            .unwrap()
     }
 
     async fn decides(&self, caller: &ApiKeyContext, role: &str) -> Decision {

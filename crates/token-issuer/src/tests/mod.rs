@@ -126,7 +126,7 @@ async fn caller(
     let client = "192.0.2.1".parse().unwrap();
     services
         .keys
-        .authenticate(&presented, client)
+        .authenticate(&presented, client, None)
         .await
         .unwrap()
 }
