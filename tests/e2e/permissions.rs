@@ -80,6 +80,7 @@ async fn nobody_does_what_the_table_does_not_allow() {
             .keys
             .revoke_key(
                 &Act::on_command_line(),
+                None,
                 app.organization.id,
                 revoked.id,
                 None,
@@ -118,7 +119,7 @@ async fn nobody_does_what_the_table_does_not_allow() {
             answer.assert_problem(StatusCode::FORBIDDEN, "permission_denied");
             app.services
                 .keys
-                .delete_key(&Act::on_command_line(), app.organization.id, all_but_one.id)
+                .delete_key(&Act::on_command_line(), None, app.organization.id, all_but_one.id)
                 .await
                 .unwrap();
             let allowed = documented.call(&app, Some(&app.key)).await.status;

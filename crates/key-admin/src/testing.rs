@@ -92,14 +92,14 @@ impl App {
 
     pub(crate) async fn disables(&self, key: &CreatedKey) {
         let keys = &self.node.keys;
-        keys.disable_key(act(), self.organization, key.key.id)
+        keys.disable_key(act(), None, self.organization, key.key.id)
             .await
             .unwrap();
     }
 
     pub(crate) async fn deletes(&self, key: &CreatedKey) {
         let keys = &self.node.keys;
-        keys.delete_key(act(), self.organization, key.key.id)
+        keys.delete_key(act(), None, self.organization, key.key.id)
             .await
             .unwrap();
     }

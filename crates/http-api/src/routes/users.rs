@@ -43,7 +43,7 @@ pub struct UserView {
 }
 
 /// What a user may do: an `owner` everything; an `admin` everything but making, changing and removing owners; a
-/// `member` issue tokens and see keys; a `viewer` read.
+/// `member` issue tokens, see all keys, and make and change its own; a `viewer` read.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = UserRole)]
@@ -52,7 +52,7 @@ pub enum RoleView {
     Owner,
     /// Everything but owners.
     Admin,
-    /// Issue tokens and see keys.
+    /// Issue tokens, see all keys, make and change own ones.
     Member,
     /// Read.
     Viewer,

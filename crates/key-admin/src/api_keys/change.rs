@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use storage::{OrganizationId, PrincipalId, StorageError, Timestamp, Transaction, record_change};
 
 use super::store::{self, StoredKey};
-use super::{ApiKey, ApiKeyContext, ApiKeyId, Aspect, KeyState, Strength, Stronger};
+use super::strength::KeyOwner;
+use super::{ApiKey, ApiKeyContext, ApiKeyId, KeyState, Strength, Stronger};
 use crate::audit::{self, Act, Deed};
 use crate::hashing::HashError;
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
-use crate::{KeyAdmin, Permission, UserRole};
+use crate::{KeyAdmin, Permission};
 
 /// A value that no key may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,8 +95,8 @@ pub(super) struct Opened {
     pub(super) before: StoredKey,
     /// `None` when no key asks.
     pub(super) caller: Option<Strength>,
-    /// May the caller act for the owner of the key?
-    owner_covered: Result<(), NotCovered>,
+    /// `None` when no key asks.
+    owners: Option<Owners>,
 }
 
 impl Opened {
@@ -104,8 +105,16 @@ impl Opened {
         match &self.caller {
             Some(caller) => {
                 caller.covers(&Strength::of(key))?;
-                self.owner_covered
+                self.owners.map_or(Ok(()), Owners::check_covered)
             }
+            None => Ok(()),
+        }
+    }
+
+    /// May the caller switch the key off or take it back? That needs no strength.
+    pub(super) fn check_may_stop(&self) -> Result<(), NotCovered> {
+        match self.owners {
+            Some(owners) => Ok(owners.caller.may_stop_keys_of(owners.target)?),
             None => Ok(()),
         }
     }
@@ -143,13 +152,13 @@ impl KeyAdmin {
         let before = store::find(tx.conn(), organization, id)
             .await?
             .ok_or(ChangeKeyError::NotFound)?;
-        let owner_covered = covers_owner(&mut tx, by, owner).await?;
+        let owners = Owners::read(&mut tx, by, owner).await?;
         Ok(Opened {
             tx,
             now,
             before,
             caller,
-            owner_covered,
+            owners,
         })
     }
 
@@ -200,21 +209,36 @@ impl KeyAdmin {
     }
 }
 
-/// Whoever has a key's secret acts for its owner. So nobody gets one of an owner whose role is stronger than that of
-/// the owner of the key that asks. A service account reaches what an admin does.
-pub(super) async fn covers_owner(
-    tx: &mut Transaction,
-    by: Option<&ApiKeyContext>,
-    owner: PrincipalId,
-) -> Result<Result<(), NotCovered>, StorageError> {
-    let Some(by) = by else { return Ok(Ok(())) };
-    let theirs = store::role_of(tx.conn(), owner).await?;
-    let reach = |role: Option<UserRole>| role.unwrap_or(UserRole::Admin);
-    Ok(if reach(theirs).is_stronger_than(reach(by.owner_role())) {
-        Err(Stronger(Aspect::Owner).into())
-    } else {
-        Ok(())
-    })
+/// The owner of the key that asks, and the owner of the key it is about, with the roles that they have now.
+#[derive(Clone, Copy)]
+pub(super) struct Owners {
+    caller: KeyOwner,
+    target: KeyOwner,
+}
+
+impl Owners {
+    /// `None` when no key asks.
+    pub(super) async fn read(
+        tx: &mut Transaction,
+        by: Option<&ApiKeyContext>,
+        target: PrincipalId,
+    ) -> Result<Option<Self>, StorageError> {
+        let Some(by) = by else { return Ok(None) };
+        Ok(Some(Self {
+            caller: owner(tx, by.owner()).await?,
+            target: owner(tx, target).await?,
+        }))
+    }
+
+    /// May the caller act for the owner?
+    pub(super) fn check_covered(self) -> Result<(), NotCovered> {
+        Ok(self.caller.covers(self.target)?)
+    }
+}
+
+async fn owner(tx: &mut Transaction, id: PrincipalId) -> Result<KeyOwner, StorageError> {
+    let role = store::role_of(tx.conn(), id).await?;
+    Ok(KeyOwner { id, role })
 }
 
 /// A key as the audit trail shows it; an [`ApiKey`] has no secret.

@@ -3,8 +3,8 @@ use serde_json::json;
 use storage::{OrganizationId, PrincipalId, StorageError, Timestamp};
 
 use super::change::{
-    InvalidKey, NotCovered, caller_strength, check_expiry, check_rate_limit, checked_name,
-    covers_owner, seen,
+    InvalidKey, NotCovered, Owners, caller_strength, check_expiry, check_rate_limit, checked_name,
+    seen,
 };
 use super::{ApiKey, ApiKeyContext, KeyCeiling, Strength, format, store};
 use crate::audit::Act;
@@ -129,7 +129,9 @@ impl KeyAdmin {
                 .covers(&Strength::of(key))
                 .map_err(NotCovered::from)?;
         }
-        covers_owner(&mut tx, by, key.owner).await??;
+        if let Some(owners) = Owners::read(&mut tx, by, key.owner).await? {
+            owners.check_covered()?;
+        }
         let max_lifetime = store::max_lifetime(tx.conn(), organization).await?;
         check_expiry(key, now, max_lifetime)?;
         let limit = self.settings.max_live_keys_per_owner;

@@ -5,13 +5,14 @@ use std::fmt;
 
 use ipnet::IpNet;
 use serde_json::Value;
-use storage::Timestamp;
+use storage::{PrincipalId, Timestamp};
 
 use super::ApiKey;
-use crate::Permission;
 use crate::rate_limit::RateLimit;
+use crate::{Permission, UserRole};
 
-/// Everything that limits what a key can do. Nothing else about a key makes it stronger: not its name, not its owner.
+/// Everything that limits what a key can do. Nothing else about a key makes it stronger: not its name. Its owner is a
+/// matter of its own (`KeyOwner`).
 ///
 /// Where a limit is absent (`None`, or no network at all), there is none: that is the strongest value. The one field
 /// that works the other way round is `permissions`, where an empty set allows nothing.
@@ -59,7 +60,7 @@ pub enum Aspect {
     RateLimit,
     /// It lives longer.
     Expiry,
-    /// It acts for an owner whose role is stronger.
+    /// It acts for an owner whose role is stronger, or for anybody else where a member asks.
     Owner,
 }
 
@@ -91,6 +92,36 @@ impl fmt::Display for Aspect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key would be stronger than the one that asks, in `{0}`")]
 pub struct Stronger(pub Aspect);
+
+/// For whom a key acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeyOwner {
+    pub(super) id: PrincipalId,
+    /// `None` for a service account.
+    pub(super) role: Option<UserRole>,
+}
+
+impl KeyOwner {
+    /// Whoever has a key's secret acts for its owner. So nobody's key gets one of an owner whose role is stronger, and
+    /// a member's key gets the same member's only. A service account reaches what an admin does.
+    pub(super) fn covers(self, other: Self) -> Result<(), Stronger> {
+        self.may_stop_keys_of(other)?;
+        let reach = |owner: Self| owner.role.unwrap_or(UserRole::Admin);
+        if reach(other).is_stronger_than(reach(self)) {
+            return Err(Stronger(Aspect::Owner));
+        }
+        Ok(())
+    }
+
+    /// What needs no strength, such as switching a key off, is still not everybody's: a member has only its own keys.
+    pub(super) fn may_stop_keys_of(self, other: Self) -> Result<(), Stronger> {
+        if self.id == other.id || self.role.is_none_or(UserRole::manages_keys_of_others) {
+            Ok(())
+        } else {
+            Err(Stronger(Aspect::Owner))
+        }
+    }
+}
 
 impl Strength {
     /// The strength of a key as it stands. Switched off or on, it is the same: it can be switched on again.

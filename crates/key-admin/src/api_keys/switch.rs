@@ -8,16 +8,19 @@ use crate::audit::Act;
 
 /// Off, on, and gone. Doing again what is done already answers the key as it is, and records nothing.
 ///
-/// Switching off and taking back needs no strength: the weakest key that may write keys can stop the strongest.
+/// Switching off and taking back needs no strength: the weakest key that may write keys can stop the strongest. Only
+/// keys of a member (`by`) stop no others than that member's own.
 impl KeyAdmin {
     /// Switches a key off. It keeps its slot, and can be switched on again.
     pub async fn disable_key(
         &self,
         act: &Act,
+        by: Option<&ApiKeyContext>,
         organization: OrganizationId,
         id: ApiKeyId,
     ) -> Result<ApiKey, ChangeKeyError> {
-        let opened = self.open(None, organization, id).await?;
+        let opened = self.open(by, organization, id).await?;
+        opened.check_may_stop()?;
         opened.check_not_revoked()?;
         let mut after = opened.before.key.clone();
         if after.disabled_at.is_some() {
@@ -50,12 +53,14 @@ impl KeyAdmin {
     pub async fn revoke_key(
         &self,
         act: &Act,
+        by: Option<&ApiKeyContext>,
         organization: OrganizationId,
         id: ApiKeyId,
         reason: Option<&str>,
     ) -> Result<ApiKey, ChangeKeyError> {
         let reason = checked_reason(reason)?;
-        let opened = self.open(None, organization, id).await?;
+        let opened = self.open(by, organization, id).await?;
+        opened.check_may_stop()?;
         let mut after = opened.before.key.clone();
         if after.revoked_at.is_some() {
             return Ok(after);
@@ -69,10 +74,12 @@ impl KeyAdmin {
     pub async fn delete_key(
         &self,
         act: &Act,
+        by: Option<&ApiKeyContext>,
         organization: OrganizationId,
         id: ApiKeyId,
     ) -> Result<ApiKey, ChangeKeyError> {
-        let mut opened = self.open(None, organization, id).await?;
+        let mut opened = self.open(by, organization, id).await?;
+        opened.check_may_stop()?;
         let key = opened.before.key;
         if !store::changes::delete(opened.tx.conn(), organization, id).await? {
             return Err(ChangeKeyError::NotFound);

@@ -11,7 +11,7 @@ pub enum UserRole {
     Owner,
     /// Everything but owners.
     Admin,
-    /// Own keys and tokens.
+    /// Tokens, and own keys; reading those of others.
     Member,
     /// Reading.
     Viewer,
@@ -33,6 +33,14 @@ impl UserRole {
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|role| role.as_str() == text)
+    }
+
+    /// May its bearer's keys make and change keys of others?
+    pub(crate) fn manages_keys_of_others(self) -> bool {
+        match self {
+            Self::Owner | Self::Admin => true,
+            Self::Member | Self::Viewer => false,
+        }
     }
 
     /// Does it allow what the other one does not?

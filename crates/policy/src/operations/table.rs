@@ -109,7 +109,12 @@ pub fn role_permissions(role: UserRole) -> Vec<Permission> {
     let all = Permission::ALL.iter().copied();
     match role {
         UserRole::Owner | UserRole::Admin => all.collect(),
-        UserRole::Member => vec![Permission::TokensIssue, Permission::KeysRead],
+        // Of keys a member writes its own only: `key-admin` sees to that.
+        UserRole::Member => vec![
+            Permission::TokensIssue,
+            Permission::KeysRead,
+            Permission::KeysWrite,
+        ],
         UserRole::Viewer => all.filter(|permission| permission.is_read()).collect(),
     }
 }

@@ -100,7 +100,7 @@ async fn counts_outlive_the_key_and_stay_in_its_organization() {
         let (keys, key) = (&app.services.keys, app.caller.key_id());
         assert!(keys.usage(globex.id, key).await.unwrap().is_none());
         let act = key_admin::Act::on_command_line();
-        keys.delete_key(&act, app.organization.id, key)
+        keys.delete_key(&act, None, app.organization.id, key)
             .await
             .unwrap();
         let mut read = app.database.read().await.unwrap();

@@ -319,7 +319,7 @@ pub async fn disable_api_key(
     state
         .services
         .keys
-        .disable_key(&act, organization, id)
+        .disable_key(&act, Some(&caller), organization, id)
         .await?;
     view(&state, organization, id).await.map(Json)
 }
@@ -386,7 +386,7 @@ pub async fn revoke_api_key(
     state
         .services
         .keys
-        .revoke_key(&act, organization, id, reason)
+        .revoke_key(&act, Some(&caller), organization, id, reason)
         .await?;
     view(&state, organization, id).await.map(Json)
 }
@@ -417,7 +417,7 @@ pub async fn delete_api_key(
     state
         .services
         .keys
-        .delete_key(&act, caller.organization(), id)
+        .delete_key(&act, Some(&caller), caller.organization(), id)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -108,7 +108,8 @@ pub struct IssuedCounts {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
-    /// The roles, with those they inherit; absent for any.
+    /// The roles, with those they inherit; absent for any. What this key hands on to another key is compared by name:
+    /// a role that is only inherited here must be listed here before another key may list it.
     #[serde(
         default,
         deserialize_with = "present",

@@ -190,10 +190,10 @@ async fn off_and_on_again() {
         let key = app.creates_key("ci").await;
         let (keys, organization, id) = (&app.node.keys, app.organization, key.key.id);
         app.clock.advance_seconds(1);
-        let off = keys.disable_key(act(), organization, id).await.unwrap();
+        let off = keys.disable_key(act(), None, organization, id).await.unwrap();
         assert_eq!(off.state(app.clock.now()), KeyState::Disabled);
         app.clock.advance_seconds(1);
-        let again = keys.disable_key(act(), organization, id).await.unwrap();
+        let again = keys.disable_key(act(), None, organization, id).await.unwrap();
         assert_eq!(again, off, "it is off already");
         let told = app.authenticates(&key).await.unwrap_err();
         assert!(matches!(told, AuthenticateError::KeyDisabled), "{told:?}");
@@ -223,7 +223,7 @@ async fn a_revoked_key_is_gone_for_good_and_keeps_its_first_reason() {
         let app = App::with(database, settings).await;
         let key = app.creates_key("ci").await;
         let (keys, organization, id) = (&app.node.keys, app.organization, key.key.id);
-        let revoke = async |reason| keys.revoke_key(act(), organization, id, reason).await;
+        let revoke = async |reason| keys.revoke_key(act(), None, organization, id, reason).await;
         let long = "x".repeat(501);
         for bad in ["a\nb", &long] {
             let refused = revoke(Some(bad)).await.unwrap_err();
@@ -241,7 +241,7 @@ async fn a_revoked_key_is_gone_for_good_and_keeps_its_first_reason() {
 
         for refused in [
             app.updates(id, renamed("other")).await.unwrap_err(),
-            keys.disable_key(act(), organization, id).await.unwrap_err(),
+            keys.disable_key(act(), None, organization, id).await.unwrap_err(),
             keys.enable_key(act(), None, organization, id)
                 .await
                 .unwrap_err(),
@@ -356,10 +356,10 @@ async fn another_organization_cannot_see_or_touch_a_key() {
             keys.update_key(act(), None, globex, id, renamed("mine"))
                 .await
                 .unwrap_err(),
-            keys.disable_key(act(), globex, id).await.unwrap_err(),
+            keys.disable_key(act(), None, globex, id).await.unwrap_err(),
             keys.enable_key(act(), None, globex, id).await.unwrap_err(),
-            keys.revoke_key(act(), globex, id, None).await.unwrap_err(),
-            keys.delete_key(act(), globex, id).await.unwrap_err(),
+            keys.revoke_key(act(), None, globex, id, None).await.unwrap_err(),
+            keys.delete_key(act(), None, globex, id).await.unwrap_err(),
             keys.rotate_key(act(), None, globex, id, 0)
                 .await
                 .unwrap_err(),
@@ -368,7 +368,7 @@ async fn another_organization_cannot_see_or_touch_a_key() {
         }
         app.authenticates(&key).await.unwrap();
         app.deletes(&key).await;
-        let gone = keys.delete_key(act(), app.organization, id).await;
+        let gone = keys.delete_key(act(), None, app.organization, id).await;
         assert!(matches!(gone, Err(ChangeKeyError::NotFound)));
     })
     .await;

@@ -147,7 +147,7 @@ async fn states_and_owners_filter() {
         app.disables(&disabled).await;
         let revoked = app.creates_key("revoked").await;
         app.disables(&revoked).await;
-        keys.revoke_key(act(), organization, revoked.key.id, None)
+        keys.revoke_key(act(), None, organization, revoked.key.id, None)
             .await
             .unwrap();
         app.clock.advance_seconds(60);

@@ -80,8 +80,8 @@ impl Run {
                 keys.enable_key(act(), Some(caller), organization, target)
                     .await
             }
-            Call::Disable(_) => keys.disable_key(act(), organization, target).await,
-            _ => keys.delete_key(act(), organization, target).await,
+            Call::Disable(_) => keys.disable_key(act(), None, organization, target).await,
+            _ => keys.delete_key(act(), None, organization, target).await,
         }
     }
 
