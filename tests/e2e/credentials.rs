@@ -84,7 +84,12 @@ async fn whatever_does_not_prove_a_secret_gets_the_same_answer() {
         let (deleted, deleted_key) = app.create_key(NewKey::default()).await;
         app.services
             .keys
-            .delete_key(&Act::on_command_line(), None, app.organization.id, deleted.id)
+            .delete_key(
+                &Act::on_command_line(),
+                None,
+                app.organization.id,
+                deleted.id,
+            )
             .await
             .unwrap();
         app.server_sees_changes().await;
@@ -125,7 +130,12 @@ async fn only_the_right_secret_learns_that_a_key_is_disabled_or_expired() {
         app.issue_with(&disabled_key, &request()).await.issued();
         app.services
             .keys
-            .disable_key(&Act::on_command_line(), None, app.organization.id, disabled.id)
+            .disable_key(
+                &Act::on_command_line(),
+                None,
+                app.organization.id,
+                disabled.id,
+            )
             .await
             .unwrap();
         let soon = SystemClock.now().plus_seconds(1);

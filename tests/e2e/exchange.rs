@@ -206,7 +206,10 @@ async fn another_organization_signs_with_its_own_keys_under_its_own_issuer() {
         let mut other = crate::support::acme();
         other.slug = key_admin::Slug::parse("other").unwrap();
         other.owner_email = key_admin::users::Email::parse("bob@other.example").unwrap();
-        app.services.create_organization(other).await.unwrap();
+        app.services
+            .create_organization(&Act::on_command_line(), other)
+            .await
+            .unwrap();
         app.server_sees_changes().await;
         let ours = app.get("/orgs/acme/.well-known/jwks.json").await.json();
         let theirs = app.get("/orgs/other/.well-known/jwks.json").await.json();

@@ -119,7 +119,12 @@ async fn nobody_does_what_the_table_does_not_allow() {
             answer.assert_problem(StatusCode::FORBIDDEN, "permission_denied");
             app.services
                 .keys
-                .delete_key(&Act::on_command_line(), None, app.organization.id, all_but_one.id)
+                .delete_key(
+                    &Act::on_command_line(),
+                    None,
+                    app.organization.id,
+                    all_but_one.id,
+                )
                 .await
                 .unwrap();
             let allowed = documented.call(&app, Some(&app.key)).await.status;

@@ -184,7 +184,7 @@ pub(crate) async fn add_organization(
 ) -> OrganizationId {
     let mut tx = database.write().await.unwrap();
     let slug = Slug::parse(slug).unwrap();
-    let organization = Organization::create(&mut tx, clock, slug, "An organization")
+    let organization = Organization::create(&mut tx, clock, act(), slug, "An organization")
         .await
         .unwrap();
     tx.commit().await.unwrap();

@@ -241,6 +241,7 @@ impl Services {
     /// Makes an organization with its first owner, its default audience and that audience's key ring, all or nothing.
     pub async fn create_organization(
         &self,
+        act: &Act,
         new: NewOrganization,
     ) -> Result<(Organization, PrincipalId), NewOrganizationError> {
         let hasher: &Hasher = self.keys.hasher();
@@ -248,12 +249,13 @@ impl Services {
             HashedPassword::for_login(hasher, new.owner_password, &new.owner_email, &new.slug)
                 .await?;
         let mut tx = self.database.write().await?;
-        let organization = Organization::create(&mut tx, &*self.clock, new.slug, &new.name).await?;
+        let organization =
+            Organization::create(&mut tx, &*self.clock, act, new.slug, &new.name).await?;
         let login = (&new.owner_email, &password);
         let owner = create_user(
             &mut tx,
             &*self.clock,
-            organization.id,
+            (act, organization.id),
             login,
             UserRole::Owner,
         )

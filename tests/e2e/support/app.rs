@@ -84,7 +84,10 @@ impl App {
         assert!(migrated.status.success(), "{migrated:?}");
 
         let services = services(database.url()).await;
-        let (organization, owner) = services.create_organization(acme()).await.unwrap();
+        let (organization, owner) = services
+            .create_organization(&Act::on_command_line(), acme())
+            .await
+            .unwrap();
         services
             .policy
             .replace(
@@ -181,7 +184,11 @@ impl App {
         other.slug = Slug::parse("other").unwrap();
         other.name = "Other".into();
         other.owner_email = Email::parse("bob@other.example").unwrap();
-        let (organization, owner) = self.services.create_organization(other).await.unwrap();
+        let (organization, owner) = self
+            .services
+            .create_organization(&Act::on_command_line(), other)
+            .await
+            .unwrap();
         self.create_key_for(organization.id, owner, NewKey::default())
             .await
             .1

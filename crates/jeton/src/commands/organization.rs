@@ -1,7 +1,7 @@
 //! Organizations: made and listed directly on a database, shown and changed over HTTP.
 
 use key_admin::users::{CreateUserError, Email};
-use key_admin::{Organization, Slug};
+use key_admin::{Act, Organization, Slug};
 use serde_json::{Map, Value};
 use token_issuer::NewOrganization;
 use token_issuer::services::NewOrganizationError;
@@ -52,7 +52,10 @@ async fn create(args: CreateOrganizationArgs) -> Result<(), Failure> {
         owner_password,
         starter_policy: args.starter_policy,
     };
-    let (organization, owner) = services.create_organization(new).await.map_err(blame)?;
+    let (organization, owner) = services
+        .create_organization(&Act::on_command_line(), new)
+        .await
+        .map_err(blame)?;
     services.database.close().await;
     output::data(&output::table(
         &["ORGANIZATION", "NAME", "OWNER"],

@@ -2,8 +2,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use anyhow::anyhow;
-use key_admin::users::{self, Email, HashedPassword};
-use key_admin::{Act, KeyCeiling, NewApiKey, Organization, Permission, PresentedKey, Slug, random};
+use key_admin::users::{self, Email};
+use key_admin::{
+    Act, KeyCeiling, NewApiKey, Organization, Permission, PresentedKey, Slug, UserChange, random,
+};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use storage::{OrganizationId, PrincipalId};
@@ -113,10 +115,15 @@ async fn demo_organization(
             .ok_or_else(|| {
                 Failure::server(anyhow!("organization `{ORGANIZATION}` has no owner"))
             })?;
-        let hashed = HashedPassword::new(services.keys.hasher(), password.into())
+        let change = UserChange {
+            password: Some(password.into()),
+            ..UserChange::default()
+        };
+        services
+            .keys
+            .update_user(&Act::on_command_line(), None, existing.id, owner, change)
             .await
             .map_err(Failure::server)?;
-        users::set_password(&services.database, existing.id, owner, &hashed).await?;
         return Ok((existing.id, owner));
     }
     let new = NewOrganization {
@@ -127,7 +134,7 @@ async fn demo_organization(
         starter_policy: true,
     };
     let (organization, owner) = services
-        .create_organization(new)
+        .create_organization(&Act::on_command_line(), new)
         .await
         .map_err(Failure::server)?;
     Ok((organization.id, owner))

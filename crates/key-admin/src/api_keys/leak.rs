@@ -31,6 +31,8 @@ impl KeyAdmin {
             request_id,
         };
         let reason = Some("reported as leaked");
-        Ok(self.revoke_key(&act, None, organization, id, reason).await?)
+        Ok(self
+            .revoke_key(&act, None, organization, id, reason)
+            .await?)
     }
 }

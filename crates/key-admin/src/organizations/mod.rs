@@ -11,10 +11,12 @@ mod store;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use storage::{Clock, Conn, Database, OrganizationId, StorageError, Timestamp, Transaction};
 
 pub use service::{MAX_KEY_LIFETIME_SECONDS, OrganizationError, OrganizationPatch};
 
+use crate::audit::{self, Act, Deed};
 use crate::principals::checked_name;
 
 /// An organization.
@@ -97,10 +99,11 @@ pub enum CreateOrganizationError {
 }
 
 impl Organization {
-    /// Adds an organization within `tx`.
+    /// Adds an organization within `tx`, with its audit event.
     pub async fn create(
         tx: &mut Transaction,
         clock: &dyn Clock,
+        act: &Act,
         slug: Slug,
         name: &str,
     ) -> Result<Self, CreateOrganizationError> {
@@ -112,10 +115,20 @@ impl Organization {
             created_at: clock.now(),
         };
         match store::insert(tx.conn(), &organization).await {
-            Ok(()) => Ok(organization),
-            Err(error) if error.is_unique_violation() => Err(CreateOrganizationError::SlugTaken),
-            Err(error) => Err(error.into()),
+            Ok(()) => {}
+            Err(error) if error.is_unique_violation() => {
+                return Err(CreateOrganizationError::SlugTaken);
+            }
+            Err(error) => return Err(error.into()),
         }
+        let deed = Deed {
+            action: "organization.create",
+            target_kind: "organization",
+            target_id: organization.id.to_string(),
+            detail: json!({ "after": { "slug": organization.slug, "name": organization.name } }),
+        };
+        audit::record(tx, clock, organization.id, act, deed).await?;
+        Ok(organization)
     }
 
     /// Finds one by its slug.

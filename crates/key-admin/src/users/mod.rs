@@ -28,6 +28,7 @@ pub use role::UserRole;
 pub use service::{NewUser, UserChange};
 
 use crate::PrincipalState;
+use crate::audit::{self, Act};
 use crate::principals::{self, NewPrincipal};
 
 /// What [`create_user`] fails with.
@@ -50,11 +51,11 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
-/// Adds an active user within `tx`, named like its address.
+/// Adds an active user within `tx`, named like its address, with its audit event.
 pub async fn create_user(
     tx: &mut Transaction,
     clock: &dyn Clock,
-    organization: OrganizationId,
+    (act, organization): (&Act, OrganizationId),
     (email, password): (&Email, &HashedPassword),
     role: UserRole,
 ) -> Result<PrincipalId, UserError> {
@@ -67,6 +68,7 @@ pub async fn create_user(
         created_at: clock.now(),
     };
     insert(tx, organization, &user, password).await?;
+    audit::record(tx, clock, organization, act, service::creation(&user)).await?;
     Ok(user.id)
 }
 
@@ -101,17 +103,4 @@ pub async fn first_owner(
 ) -> Result<Option<PrincipalId>, StorageError> {
     let mut read = database.read().await?;
     store::first_owner(read.conn(), organization).await
-}
-
-/// Gives a user another password. `false`: the organization has no such user.
-pub async fn set_password(
-    database: &storage::Database,
-    organization: OrganizationId,
-    user: PrincipalId,
-    password: &HashedPassword,
-) -> Result<bool, StorageError> {
-    let mut tx = database.write().await?;
-    let changed = store::set_password(tx.conn(), organization, user, password.as_str()).await?;
-    tx.commit().await?;
-    Ok(changed)
 }

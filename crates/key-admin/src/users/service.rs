@@ -67,9 +67,8 @@ impl KeyAdmin {
 
         let mut tx = self.database.write().await?;
         insert(&mut tx, organization, &user, &password).await?;
-        let detail = json!({ "after": shown(&user) });
-        let deed = deed("user.create", user.id, detail);
-        self.commit_deed(tx, organization, act, deed).await?;
+        self.commit_deed(tx, organization, act, creation(&user))
+            .await?;
         Ok(user)
     }
 
@@ -239,6 +238,11 @@ async fn locked(
 /// What the audit trail keeps of a user.
 fn shown(user: &User) -> Value {
     json!({ "email": user.email, "name": user.name, "role": user.role, "state": user.state })
+}
+
+/// The event of a new user.
+pub(super) fn creation(user: &User) -> Deed {
+    deed("user.create", user.id, json!({ "after": shown(user) }))
 }
 
 fn changed(before: &User, after: &User, password: bool) -> Value {

@@ -46,9 +46,15 @@ impl App {
     async fn organization(&self, slug: &str) -> OrganizationId {
         let mut tx = self.database.write().await.unwrap();
         let slug = Slug::parse(slug).unwrap();
-        let organization = Organization::create(&mut tx, &SystemClock, slug, "An organization")
-            .await
-            .unwrap();
+        let organization = Organization::create(
+            &mut tx,
+            &SystemClock,
+            &Act::on_command_line(),
+            slug,
+            "An organization",
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         organization.id
     }

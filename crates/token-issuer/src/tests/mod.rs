@@ -99,7 +99,9 @@ async fn found(
         owner_password: "correct horse battery".into(),
         starter_policy: true,
     };
-    services.create_organization(new).await
+    services
+        .create_organization(&Act::on_command_line(), new)
+        .await
 }
 
 async fn caller(

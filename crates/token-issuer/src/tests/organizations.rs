@@ -1,6 +1,6 @@
 use key_admin::organizations::CreateOrganizationError;
 use key_admin::users::{CreateUserError, Email};
-use key_admin::{KeyCeiling, Organization, Slug};
+use key_admin::{Act, KeyCeiling, Organization, Slug};
 use storage::testing::on_both_engines;
 use storage::{Database, fetch_one};
 
@@ -88,7 +88,7 @@ async fn a_bad_name_or_password_leaves_nothing_behind() {
             starter_policy: true,
         };
         let short = services
-            .create_organization(new("Acme", "eleven chrs"))
+            .create_organization(&Act::on_command_line(), new("Acme", "eleven chrs"))
             .await;
         assert!(
             matches!(
@@ -98,7 +98,7 @@ async fn a_bad_name_or_password_leaves_nothing_behind() {
             "{short:?}"
         );
         let blank = services
-            .create_organization(new(" ", "correct horse battery"))
+            .create_organization(&Act::on_command_line(), new(" ", "correct horse battery"))
             .await;
         assert!(
             matches!(

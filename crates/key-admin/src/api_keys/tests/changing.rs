@@ -190,10 +190,16 @@ async fn off_and_on_again() {
         let key = app.creates_key("ci").await;
         let (keys, organization, id) = (&app.node.keys, app.organization, key.key.id);
         app.clock.advance_seconds(1);
-        let off = keys.disable_key(act(), None, organization, id).await.unwrap();
+        let off = keys
+            .disable_key(act(), None, organization, id)
+            .await
+            .unwrap();
         assert_eq!(off.state(app.clock.now()), KeyState::Disabled);
         app.clock.advance_seconds(1);
-        let again = keys.disable_key(act(), None, organization, id).await.unwrap();
+        let again = keys
+            .disable_key(act(), None, organization, id)
+            .await
+            .unwrap();
         assert_eq!(again, off, "it is off already");
         let told = app.authenticates(&key).await.unwrap_err();
         assert!(matches!(told, AuthenticateError::KeyDisabled), "{told:?}");
@@ -241,7 +247,9 @@ async fn a_revoked_key_is_gone_for_good_and_keeps_its_first_reason() {
 
         for refused in [
             app.updates(id, renamed("other")).await.unwrap_err(),
-            keys.disable_key(act(), None, organization, id).await.unwrap_err(),
+            keys.disable_key(act(), None, organization, id)
+                .await
+                .unwrap_err(),
             keys.enable_key(act(), None, organization, id)
                 .await
                 .unwrap_err(),
@@ -358,7 +366,9 @@ async fn another_organization_cannot_see_or_touch_a_key() {
                 .unwrap_err(),
             keys.disable_key(act(), None, globex, id).await.unwrap_err(),
             keys.enable_key(act(), None, globex, id).await.unwrap_err(),
-            keys.revoke_key(act(), None, globex, id, None).await.unwrap_err(),
+            keys.revoke_key(act(), None, globex, id, None)
+                .await
+                .unwrap_err(),
             keys.delete_key(act(), None, globex, id).await.unwrap_err(),
             keys.rotate_key(act(), None, globex, id, 0)
                 .await
