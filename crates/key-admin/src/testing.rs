@@ -13,6 +13,7 @@ use storage::{
 use crate::{
     Act, ApiKeyContext, AuthenticateError, CreatedKey, KeyAdmin, KeyAdminSettings, KeyCeiling,
     KeyFilter, ListedKey, MasterSecret, NewApiKey, Organization, Permission, PresentedKey, Slug,
+    UserRole,
 };
 
 pub(crate) const MASTER: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -205,6 +206,27 @@ pub(crate) async fn add_owner(
         id,
         organization,
         clock.now(),
+    )
+    .unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+/// A user with this role, as a row: hashing a password takes long, and nobody logs in here.
+pub(crate) async fn add_user(app: &App, role: UserRole) -> PrincipalId {
+    let id = PrincipalId::new(&*app.clock);
+    let mut tx = app.database.write().await.unwrap();
+    let sql = "insert into principals (id, organization_id, kind, name, state, created_at)
+               values ($1, $2, 'user', 'somebody', 'active', $3)";
+    execute!(tx.conn(), sql, id, app.organization, app.clock.now()).unwrap();
+    execute!(
+        tx.conn(),
+        "insert into users (principal_id, organization_id, email, password_hash, role)
+         values ($1, $2, $3, 'none', $4)",
+        id,
+        app.organization,
+        format!("{id}@example.com"),
+        role.as_str(),
     )
     .unwrap();
     tx.commit().await.unwrap();

@@ -20,15 +20,8 @@ impl std::fmt::Debug for HashedPassword {
 }
 
 impl HashedPassword {
-    /// Checks everything that can be checked without knowing whose password it is (12 to 128 characters, not a
-    /// common one) and hashes with the OWASP profile. Where the user is known, use
-    /// [`for_login`](Self::for_login).
-    pub async fn new(hasher: &Hasher, password: SecretString) -> Result<Self, UserError> {
-        check(&password)?;
-        Ok(Self(hasher.hash(password, HashCost::PASSWORD).await?))
-    }
-
-    /// As [`new`](Self::new), and the password must not contain the address's local part or the organization's slug.
+    /// Checks the password (12 to 128 characters, not a common one, without the address's local part and the
+    /// organization's slug) and hashes it with the OWASP profile.
     pub async fn for_login(
         hasher: &Hasher,
         password: SecretString,

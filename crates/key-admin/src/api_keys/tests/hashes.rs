@@ -8,8 +8,8 @@ use super::with_secret_of;
 use crate::api_keys::ApiKeyId;
 use crate::hashing::{HashCost, Hasher};
 use crate::testing::{App, CLIENT, LONG, MASTER, OTHER_MASTER};
-use crate::users::HashedPassword;
-use crate::{AuthenticateError, KeyAdminSettings, MasterSecret, PresentedKey};
+use crate::users::{Email, HashedPassword};
+use crate::{AuthenticateError, KeyAdminSettings, MasterSecret, PresentedKey, Slug};
 
 async fn stored_hash(database: &Database, id: ApiKeyId) -> String {
     let mut read = database.read().await.unwrap();
@@ -111,7 +111,11 @@ async fn nothing_secret_is_printed() {
         let master = MasterSecret::parse(MASTER).unwrap();
         let hasher = Hasher::new(&master);
         let password = SecretString::from("correct horse battery");
-        let password_hash = HashedPassword::new(&hasher, password.clone()).await.unwrap();
+        let (email, slug) = (Email::parse("ada@example.com"), Slug::parse("acme"));
+        let password_hash =
+            HashedPassword::for_login(&hasher, password.clone(), &email.unwrap(), &slug.unwrap())
+                .await
+                .unwrap();
         let generated = MasterSecret::generate_hex().unwrap();
         let printed = format!(
             "{key:?} {caller:?} {presented:?} {master:?} {hasher:?} {password_hash:?} {generated:?} {:?}",

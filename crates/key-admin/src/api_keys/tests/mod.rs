@@ -7,7 +7,9 @@ mod creating;
 mod guessing;
 mod hashes;
 mod listing;
+mod members;
 mod model;
+mod refusing;
 mod rotating;
 
 use secrecy::{ExposeSecret, SecretString};
