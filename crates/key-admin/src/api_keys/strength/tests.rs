@@ -175,3 +175,41 @@ fn an_aspect_names_the_field_of_the_key() {
         "the key would be stronger than the one that asks, in `ceiling.roles`"
     );
 }
+
+#[test]
+fn owners_by_their_roles() {
+    let clock = storage::SystemClock;
+    let owner = |role| KeyOwner {
+        id: PrincipalId::new(&clock),
+        role,
+    };
+    use UserRole::{Admin, Member, Owner, Viewer};
+    let all = [None, Some(Owner), Some(Admin), Some(Member), Some(Viewer)];
+    // Whose keys the caller's keys may make and change, and whose they may stop; the same person apart.
+    for (caller, covered, stopped) in [
+        (None, [true, false, true, true, true], [true; 5]),
+        (Some(Owner), [true; 5], [true; 5]),
+        (Some(Admin), [true, false, true, true, true], [true; 5]),
+        (Some(Member), [false; 5], [false; 5]),
+        (Some(Viewer), [false; 5], [false; 5]),
+    ] {
+        for (at, role) in all.into_iter().enumerate() {
+            let (asks, other) = (owner(caller), owner(role));
+            assert_eq!(
+                asks.covers(other).is_ok(),
+                covered[at],
+                "{caller:?} {role:?}"
+            );
+            assert_eq!(
+                asks.may_stop_keys_of(other).is_ok(),
+                stopped[at],
+                "{caller:?} {role:?}"
+            );
+        }
+        let same = owner(caller);
+        assert_eq!(
+            (same.covers(same), same.may_stop_keys_of(same)),
+            (Ok(()), Ok(()))
+        );
+    }
+}

@@ -1,7 +1,8 @@
-//! Whatever a key does, no key ends up stronger than those that made it.
+//! Whatever a key does, no key ends up stronger than those that made it, and a member's key does nothing to keys of
+//! others.
 //!
-//! The model keeps, in memory, which keys exist and how strong they are, and says which call succeeds. It is run by
-//! itself in 10,000 sequences, and beside the service on SQLite in a few hundred.
+//! The model keeps, in memory, which keys exist, whose they are and how strong, and says which call succeeds. It is run
+//! by itself in 10,000 sequences, and beside the service on SQLite in a few hundred.
 
 mod service;
 
@@ -11,13 +12,24 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use storage::{Clock, Timestamp};
 
+use crate::api_keys::strength::KeyOwner;
 use crate::api_keys::{Strength, format};
 use crate::rate_limit::RateLimit;
-use crate::{ApiKeyId, ApiKeyPatch, Edit, KeyCeiling, NewApiKey, Permission};
+use crate::{ApiKeyId, ApiKeyPatch, Edit, KeyCeiling, NewApiKey, Permission, UserRole};
+
+/// Those who own keys; `None` is a service account. There are two members, for they are strangers to each other.
+const ROLES: [Option<UserRole>; 5] = [
+    None,
+    Some(UserRole::Owner),
+    Some(UserRole::Admin),
+    Some(UserRole::Member),
+    Some(UserRole::Member),
+];
 
 /// A key in few bits, so that weaker and stronger ones are both likely. Of each limit, 0 is none.
 #[derive(Clone, Debug)]
 struct Shape {
+    owner: usize,
     permissions: u8,
     roles: Option<u8>,
     audiences: Option<u8>,
@@ -63,10 +75,15 @@ fn shapes() -> impl Strategy<Value = Shape> {
         proptest::option::weighted(0.7, (1_u32..4, 1_u32..4)),
         proptest::option::weighted(0.7, 1_i64..4),
     );
-    (any::<u8>(), ceiling, limits).prop_map(
-        |(permissions, (roles, audiences, attributes), (max_ttl, networks, rate, life))| {
+    ((0..ROLES.len(), any::<u8>()), ceiling, limits).prop_map(
+        |(
+            (owner, permissions),
+            (roles, audiences, attributes),
+            (max_ttl, networks, rate, life),
+        )| {
             let (fixes, value, allowed) = attributes;
             Shape {
+                owner,
                 permissions,
                 roles,
                 audiences,
@@ -104,7 +121,7 @@ impl Shape {
         let permissions = Permission::ALL.iter().enumerate();
         NewApiKey {
             organization: app.organization,
-            owner: app.owner,
+            owner: app.owners[self.owner].id,
             created_by: None,
             name: "a key".to_owned(),
             expires_at: self.life.map(|life| app.now.plus_seconds(life * 1_000)),
@@ -164,7 +181,7 @@ impl Shape {
 #[derive(Clone, Copy)]
 struct Blank {
     organization: storage::OrganizationId,
-    owner: storage::PrincipalId,
+    owners: [KeyOwner; ROLES.len()],
     now: Timestamp,
 }
 
@@ -175,10 +192,11 @@ struct Model {
 }
 
 struct Modelled {
+    owner: KeyOwner,
     strength: Strength,
     disabled: bool,
-    /// The strongest that this key may ever be: what its maker was when it made it or let it pass.
-    bound: Strength,
+    /// Whoever made the key or let it pass last, as strong as it was then: the strongest that this key may ever be.
+    bound: (KeyOwner, Strength),
 }
 
 fn strength_of(new: &NewApiKey) -> Strength {
@@ -219,17 +237,18 @@ fn patched(strength: &Strength, patch: ApiKeyPatch) -> Strength {
     after
 }
 
+/// Whose a key is, and how strong.
+type Held = (KeyOwner, Strength);
+
 impl Model {
-    fn add(&mut self, id: ApiKeyId, strength: Strength, bound: Strength) {
-        let disabled = false;
-        self.keys.insert(
-            id,
-            Modelled {
-                strength,
-                disabled,
-                bound,
-            },
-        );
+    fn add(&mut self, id: ApiKeyId, (owner, strength): Held, bound: Held) {
+        let key = Modelled {
+            owner,
+            strength,
+            disabled: false,
+            bound,
+        };
+        self.keys.insert(id, key);
     }
 
     fn pick(&self, number: usize) -> ApiKeyId {
@@ -242,22 +261,36 @@ impl Model {
         if caller.disabled {
             return false;
         }
-        let after = match call {
-            Call::Create(shape) => strength_of(&shape.new_key(app)),
+        let (owner, after) = match call {
+            Call::Create(shape) => (app.owners[shape.owner], strength_of(&shape.new_key(app))),
             Call::Update(_, shape, fields) => {
-                patched(&self.keys[&target].strength, shape.patch(*fields, app))
+                let key = &self.keys[&target];
+                (key.owner, patched(&key.strength, shape.patch(*fields, app)))
             }
-            Call::Rotate(_) | Call::Enable(_) => self.keys[&target].strength.clone(),
-            Call::Disable(_) | Call::Delete(_) => return true,
+            Call::Rotate(_) | Call::Enable(_) => {
+                let key = &self.keys[&target];
+                (key.owner, key.strength.clone())
+            }
+            Call::Disable(_) | Call::Delete(_) => {
+                let owner = self.keys[&target].owner;
+                return caller.owner.may_stop_keys_of(owner).is_ok();
+            }
         };
-        caller.strength.covers(&after).is_ok()
+        caller.strength.covers(&after).is_ok() && caller.owner.covers(owner).is_ok()
     }
 
     /// What an allowed call does.
     fn apply(&mut self, caller: ApiKeyId, target: ApiKeyId, call: &Call, app: Blank) {
-        let bound = self.keys[&caller].strength.clone();
+        let by = &self.keys[&caller];
+        let bound = (by.owner, by.strength.clone());
+        if let Some(key) = self.keys.get(&target) {
+            assert!(is_own_or_managed(bound.0, key.owner), "{call:?}");
+        }
         match call {
-            Call::Create(shape) => self.add(target, strength_of(&shape.new_key(app)), bound),
+            Call::Create(shape) => {
+                let held = (app.owners[shape.owner], strength_of(&shape.new_key(app)));
+                self.add(target, held, bound);
+            }
             Call::Update(_, shape, fields) => {
                 let key = self.keys.get_mut(&target).unwrap();
                 key.strength = patched(&key.strength, shape.patch(*fields, app));
@@ -272,14 +305,22 @@ impl Model {
         }
     }
 
-    /// Each key is within whoever last let it pass, and all are within the one key that people made.
+    /// Each key is within whoever last let it pass, and all are within the keys that people made.
     fn check(&self, root: &Strength) {
         for key in self.keys.values() {
-            assert_eq!(key.bound.covers(&key.strength), Ok(()));
+            let (owner, strength) = &key.bound;
+            assert!(is_own_or_managed(*owner, key.owner));
+            assert!(key.owner.role != Some(UserRole::Owner) || owner.role == key.owner.role);
+            assert_eq!(strength.covers(&key.strength), Ok(()));
             assert_eq!(root.covers(&key.strength), Ok(()));
             assert_within(root, &key.strength);
         }
     }
+}
+
+/// Members have their own keys, everybody else here manages keys.
+fn is_own_or_managed(caller: KeyOwner, owner: KeyOwner) -> bool {
+    caller.role != Some(UserRole::Member) || caller.id == owner.id
 }
 
 /// The same as `covers`, thought through once more and written by example: whatever the weaker one could do, the
@@ -337,41 +378,59 @@ fn target_of(model: &Model, call: &Call) -> ApiKeyId {
     }
 }
 
+/// For each owner, a key that people made, as strong as the others: what one may do is a matter of its owner.
+fn first_keys(root: &Shape) -> impl Iterator<Item = Shape> {
+    let root = root.clone();
+    (0..ROLES.len()).map(move |owner| Shape {
+        owner,
+        ..root.clone()
+    })
+}
+
 #[test]
 fn ten_thousand_sequences_of_strengths_exceed_nobody() {
     let clock = storage::ManualClock::at(Timestamp::from_unix_seconds(1_767_225_600));
     let app = Blank {
         organization: storage::OrganizationId::new(&clock),
-        owner: storage::PrincipalId::new(&clock),
+        owners: ROLES.map(|role| KeyOwner {
+            id: storage::PrincipalId::new(&clock),
+            role,
+        }),
         now: clock.now(),
     };
-    let done = std::cell::RefCell::new([0_u32; 2]);
+    let done = std::cell::RefCell::new([0_u32; 3]);
     let mut runner = TestRunner::new(Config::with_cases(10_000));
     let sequences = (shapes(), proptest::collection::vec(calls(), 1..20));
     runner
-        .run(&sequences, |(root, calls)| {
-            let root = strength_of(&root.new_key(app));
+        .run(&sequences, |(first, calls)| {
+            let root = strength_of(&first.new_key(app));
             let mut model = Model::default();
-            let first = format::generate().unwrap().0;
-            model.add(first, root.clone(), root.clone());
+            for shape in first_keys(&first) {
+                let held = (app.owners[shape.owner], root.clone());
+                model.add(format::generate().unwrap().0, held.clone(), held);
+            }
             for (caller, call) in calls {
                 if model.keys.is_empty() {
                     break;
                 }
                 let (caller, target) = (model.pick(caller), target_of(&model, &call));
                 let allowed = model.allows(caller, target, &call, app);
+                let owners = model.keys.get(&target).map(|target| target.owner);
+                let foreign = owners
+                    .is_some_and(|owner| !is_own_or_managed(model.keys[&caller].owner, owner));
                 if allowed {
                     model.apply(caller, target, &call, app);
                 }
                 done.borrow_mut()[usize::from(allowed)] += 1;
+                done.borrow_mut()[2] += u32::from(foreign);
                 model.check(&root);
             }
             Ok(())
         })
         .unwrap();
-    let [refused, allowed] = done.into_inner();
+    let done = done.into_inner();
     assert!(
-        refused > 10_000 && allowed > 10_000,
-        "both happen: {refused} and {allowed}"
+        done.iter().all(|count| *count > 10_000),
+        "all of it happens: refused, allowed, and members who reach for keys of others: {done:?}"
     );
 }

@@ -6,14 +6,16 @@ use proptest::test_runner::{Config, TestRunner};
 use storage::testing::ScratchDatabase;
 use storage::{Clock, Database, Engine};
 
-use super::{Blank, Call, Model, Shape, calls, shapes, target_of};
+use super::{Blank, Call, Model, ROLES, Shape, calls, first_keys, shapes, strength_of, target_of};
+use crate::api_keys::strength::KeyOwner;
 use crate::api_keys::{NotCovered, Strength};
-use crate::testing::{App, act};
+use crate::testing::{App, act, add_user};
 use crate::{ApiKey, ApiKeyContext, ApiKeyId, ChangeKeyError, CreateKeyError, CreatedKey};
 
 /// A sequence of calls on the service, with the model beside it.
 struct Run {
     app: App,
+    owners: [KeyOwner; ROLES.len()],
     model: Model,
     secrets: BTreeMap<ApiKeyId, CreatedKey>,
 }
@@ -22,7 +24,7 @@ impl Run {
     fn blank(&self) -> Blank {
         Blank {
             organization: self.app.organization,
-            owner: self.app.owner,
+            owners: self.owners,
             now: self.app.clock.now(),
         }
     }
@@ -80,8 +82,14 @@ impl Run {
                 keys.enable_key(act(), Some(caller), organization, target)
                     .await
             }
-            Call::Disable(_) => keys.disable_key(act(), None, organization, target).await,
-            _ => keys.delete_key(act(), None, organization, target).await,
+            Call::Disable(_) => {
+                keys.disable_key(act(), Some(caller), organization, target)
+                    .await
+            }
+            _ => {
+                keys.delete_key(act(), Some(caller), organization, target)
+                    .await
+            }
         }
     }
 
@@ -97,6 +105,7 @@ impl Run {
         assert_eq!(listed.len(), self.model.keys.len());
         for listed in listed {
             let modelled = &self.model.keys[&listed.key.id];
+            assert_eq!(listed.key.owner, modelled.owner.id);
             assert_eq!(Strength::of(&listed.key), modelled.strength);
             assert_eq!(listed.key.disabled_at.is_some(), modelled.disabled);
         }
@@ -111,9 +120,26 @@ fn covered<T>(answer: Result<T, ChangeKeyError>) -> Result<T, ()> {
     }
 }
 
+async fn owners(app: &App) -> [KeyOwner; ROLES.len()] {
+    let service_account = KeyOwner {
+        id: app.owner,
+        role: None,
+    };
+    let mut owners = [service_account; ROLES.len()];
+    for (owner, role) in owners.iter_mut().zip(ROLES) {
+        if let Some(role) = role {
+            owner.id = add_user(app, role).await;
+            owner.role = Some(role);
+        }
+    }
+    owners
+}
+
 async fn run(database: Database, (root, calls): (Shape, Vec<(usize, Call)>)) {
+    let app = App::on(database).await;
     let mut run = Run {
-        app: App::on(database).await,
+        owners: owners(&app).await,
+        app,
         model: Model::default(),
         secrets: BTreeMap::new(),
     };
@@ -123,10 +149,13 @@ async fn run(database: Database, (root, calls): (Shape, Vec<(usize, Call)>)) {
         rate: None,
         ..root
     };
-    let made = run.app.creates(root.new_key(run.blank())).await;
-    let root = Strength::of(&made.key);
-    let first = run.remember(made);
-    run.model.add(first, root.clone(), root.clone());
+    for shape in first_keys(&root) {
+        let made = run.app.creates(shape.new_key(run.blank())).await;
+        let held = (run.owners[shape.owner], Strength::of(&made.key));
+        let id = run.remember(made);
+        run.model.add(id, held.clone(), held);
+    }
+    let root = strength_of(&root.new_key(run.blank()));
     for (caller, call) in calls {
         if run.model.keys.is_empty() {
             break;
