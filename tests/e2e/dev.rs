@@ -67,6 +67,14 @@ impl Home {
     }
 }
 
+/// What the command line did, oldest first.
+async fn actions_on_the_machine(database: &Database) -> Vec<String> {
+    let mut read = database.read().await.unwrap();
+    let sql = "select action from audit_events where actor_kind = 'command_line' order by id";
+    let rows = storage::fetch_all!(read.conn(), (String,), sql).unwrap();
+    rows.into_iter().map(|(action,)| action).collect()
+}
+
 async fn count(database: &Database, what: &'static str) -> i64 {
     let mut read = database.read().await.unwrap();
     let sql = match what {
@@ -169,7 +177,19 @@ async fn a_start_that_was_cut_off_before_the_credentials_were_written_is_made_go
         second.wait_for_output("was issued and verified");
         let after = home.credentials();
         assert_ne!(after["api_key"], before["api_key"]);
-        assert_eq!(count(&home.database().await, "organizations").await, 1);
+        let database = home.database().await;
+        assert_eq!(count(&database, "organizations").await, 1);
+        assert_eq!(
+            actions_on_the_machine(&database).await,
+            [
+                "organization.create",
+                "user.create",
+                "api_key.create",
+                "user.update",
+                "api_key.create"
+            ],
+            "the new password has its event"
+        );
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod api_keys;
 mod audit;
+mod audit_refusals;
 mod bodies;
 mod cli;
 mod cli_apikey_update;
@@ -30,6 +31,7 @@ mod exchange;
 mod independent_verifiers;
 mod lifecycle;
 mod logs;
+mod members;
 mod openapi;
 mod organization;
 mod people;

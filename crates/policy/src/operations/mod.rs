@@ -183,6 +183,13 @@ mod tests {
     }
 
     #[test]
+    fn members_issue_and_keep_keys() {
+        use Permission::{KeysRead, KeysWrite, TokensIssue};
+        let held = role_permissions(UserRole::Member);
+        assert_eq!(held, [TokensIssue, KeysRead, KeysWrite]);
+    }
+
+    #[test]
     fn viewers_only_read() {
         assert!(
             role_permissions(UserRole::Viewer)

@@ -1,3 +1,4 @@
+use key_admin::audit::{self, AuditFilter};
 use key_admin::organizations::CreateOrganizationError;
 use key_admin::users::{CreateUserError, Email};
 use key_admin::{Act, KeyCeiling, Organization, Slug};
@@ -9,15 +10,15 @@ use crate::NewOrganization;
 use crate::services::NewOrganizationError;
 
 /// How many rows each table has that an organization begins with.
-async fn rows(database: &Database) -> (i64, i64, i64, i64, i64, i64, i64) {
+async fn rows(database: &Database) -> (i64, i64, i64, i64, i64, i64, i64, i64) {
     let mut read = database.read().await.unwrap();
     fetch_one!(
         read.conn(),
-        (i64, i64, i64, i64, i64, i64, i64),
+        (i64, i64, i64, i64, i64, i64, i64, i64),
         "select (select count(*) from organizations), (select count(*) from principals),
                 (select count(*) from users), (select count(*) from audiences),
                 (select count(*) from signing_keys), (select count(*) from roles),
-                (select count(*) from attributes)"
+                (select count(*) from attributes), (select count(*) from audit_events)"
     )
     .unwrap()
 }
@@ -27,7 +28,24 @@ async fn an_organization_begins_with_all_it_needs_to_issue() {
     on_both_engines(|database| async move {
         let services = start(&database, MASTER).await.unwrap();
         let (organization, owner) = found(&services, "acme", "Ada@Example.com").await.unwrap();
-        assert_eq!(rows(&database).await, (1, 1, 1, 1, 2, 3, 2));
+        assert_eq!(rows(&database).await, (1, 1, 1, 1, 2, 3, 2, 2));
+
+        let all = AuditFilter::default();
+        let events = audit::list(&database, organization.id, &all, None, 100);
+        let events = events.await.unwrap();
+        let id = organization.id.to_string();
+        let seen = events
+            .iter()
+            .map(|it| (it.action.as_str(), it.target_id.clone()));
+        let seen: Vec<_> = seen.collect();
+        assert_eq!(
+            seen,
+            [
+                ("user.create", owner.to_string()),
+                ("organization.create", id)
+            ]
+        );
+        assert!(events.iter().all(|it| it.actor_kind == "command_line"));
 
         let slug = Slug::parse("acme").unwrap();
         let stored = Organization::find(&database, &slug).await.unwrap();
@@ -109,7 +127,7 @@ async fn a_bad_name_or_password_leaves_nothing_behind() {
             ),
             "{blank:?}"
         );
-        assert_eq!(rows(&database).await, (0, 0, 0, 0, 0, 0, 0));
+        assert_eq!(rows(&database).await, (0, 0, 0, 0, 0, 0, 0, 0));
     })
     .await;
 }
