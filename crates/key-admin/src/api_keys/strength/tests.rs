@@ -178,12 +178,12 @@ fn an_aspect_names_the_field_of_the_key() {
 
 #[test]
 fn owners_by_their_roles() {
+    use UserRole::{Admin, Member, Owner, Viewer};
     let clock = storage::SystemClock;
     let owner = |role| KeyOwner {
         id: PrincipalId::new(&clock),
         role,
     };
-    use UserRole::{Admin, Member, Owner, Viewer};
     let all = [None, Some(Owner), Some(Admin), Some(Member), Some(Viewer)];
     // Whose keys the caller's keys may make and change, and whose they may stop; the same person apart.
     for (caller, covered, stopped) in [
