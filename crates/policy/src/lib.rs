@@ -20,6 +20,7 @@
 //! | `text` | what texts from requests may consist of |
 //! | `fault` | what can be wrong with a policy |
 //! | `snapshot`, `ceiling` | a policy, and a key under it, compiled |
+//! | `row_rules` | which rows of which tables a token may see, for databases to enforce |
 //! | `decision` | requests, the checks, grants and reasons |
 //! | [`operations`] | which caller may do which operation of the API |
 //! | `service`, `store` | decisions with the policy that is current; where it is kept |
@@ -40,6 +41,7 @@ mod name;
 pub mod operations;
 mod permissions;
 mod roles;
+mod row_rules;
 mod service;
 mod snapshot;
 mod starter;
@@ -68,6 +70,13 @@ pub use permissions::{
     ActionPattern, Effect, PatternError, ResourceName, ResourcePattern, RolePermission,
 };
 pub use roles::{MAX_INHERITANCE_DEPTH, Role};
+pub use row_rules::{
+    AttributeKind, ColumnTest, CompiledRowRules, Condition, ConditionFault, ConditionFormError,
+    FragmentStyle, IdentifierQuote, MAX_CONDITION_DEPTH, MAX_LITERAL_ITEMS, MAX_ROW_RULES,
+    MAX_SQL_NAME_LENGTH, MAX_TESTS, Operator, Placeholder, RowRule, RowRuleDeclarations,
+    RowRuleFault, SqlName, SqlNameError, SupersetClause, TableName, TokenClaims, WhereFragment,
+    postgres_ddl, superset_rls, where_fragment,
+};
 pub use service::{EditError, Edited, PolicyError, PolicyService, first_policy};
 pub use snapshot::PolicySnapshot;
 pub use starter::starter_policy;
