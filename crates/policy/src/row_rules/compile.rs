@@ -2,22 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-use serde_json::Value;
-
 use super::{
     fault::{ConditionFault, RowRuleFault},
     filter::{Comparison, CompiledRowRules, CompiledRule, Filter, Operand, Shape},
     name::{SqlName, TableName},
+    operand::{check_list, literal, types_of},
     rule::{
-        ColumnTest, Condition, MAX_CONDITION_DEPTH, MAX_LITERAL_ITEMS, MAX_ROW_RULES, MAX_TESTS,
-        Operator, RowRule,
+        ColumnTest, Condition, MAX_CONDITION_DEPTH, MAX_ROW_RULES, MAX_TESTS, Operator, RowRule,
     },
-    value::read,
 };
 use crate::{
     attributes::ValueType,
     name::{AttributeName, Identifier, RoleName},
-    text::misleads,
 };
 
 /// What rules may refer to.
@@ -254,57 +250,6 @@ impl Checker<'_> {
             return Err(ConditionFault::NotOrdered { operator });
         }
         Ok(Operand::Attribute(name.clone(), Shape { value_type, list }))
-    }
-}
-
-fn literal(operator: Operator, value: &Value) -> Result<Operand, ConditionFault> {
-    check_list(operator, value.is_array())?;
-    let items = match value {
-        Value::Array(items) => items.as_slice(),
-        single => std::slice::from_ref(single),
-    };
-    if items.is_empty() {
-        return Err(ConditionFault::EmptyList);
-    }
-    if items.len() > MAX_LITERAL_ITEMS {
-        return Err(ConditionFault::TooManyItems);
-    }
-    if items.iter().filter_map(Value::as_str).any(misleads) {
-        return Err(ConditionFault::LiteralCharacters);
-    }
-    // The first type that all items have: `1` alone is an integer, beside `1.5` a number.
-    let typed = types_of(operator).iter().find_map(|value_type| {
-        let values: Option<Vec<_>> = items.iter().map(|item| read(*value_type, item)).collect();
-        values.map(|values| Operand::Literal(*value_type, values))
-    });
-    typed.ok_or(match value {
-        Value::String(_) | Value::Bool(_) => ConditionFault::NotOrdered { operator },
-        _ => ConditionFault::LiteralType,
-    })
-}
-
-fn check_list(operator: Operator, list: bool) -> Result<(), ConditionFault> {
-    match (operator, list) {
-        (Operator::In, false) => Err(ConditionFault::ListNeeded),
-        (Operator::In, true) | (_, false) => Ok(()),
-        (_, true) => Err(ConditionFault::SingleValueNeeded { operator }),
-    }
-}
-
-/// The types an operator compares. A literal text is a date where only dates have an order, and a text elsewhere:
-/// databases order texts differently, and compare a date with a text in ways of their own.
-fn types_of(operator: Operator) -> &'static [ValueType] {
-    match operator {
-        Operator::Equal | Operator::In | Operator::IsNull => &[
-            ValueType::String,
-            ValueType::Boolean,
-            ValueType::Integer,
-            ValueType::Number,
-            ValueType::Date,
-        ],
-        Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
-            &[ValueType::Integer, ValueType::Number, ValueType::Date]
-        }
     }
 }
 

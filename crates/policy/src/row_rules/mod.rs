@@ -14,7 +14,7 @@
 //! |---|---|
 //! | `rule` | rules as they are written |
 //! | `name` | names of tables and columns, parsed once |
-//! | `compile`, `fault` | the checks against the declarations, and what can be wrong |
+//! | `compile`, `operand`, `fault` | the checks against the declarations, and what can be wrong |
 //! | `filter` | checked rules |
 //! | `claims`, `value` | a token's roles and attributes, read as declared; which rules count for it |
 //! | `render` | how a checked rule becomes SQL: the one walk that all three outputs share |
@@ -29,6 +29,7 @@ mod fault;
 mod filter;
 mod fragment;
 mod name;
+mod operand;
 mod postgres;
 mod render;
 mod rule;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     filter::{CompiledRowRules, CompiledRule, Operand, Shape},
     name::{IdentifierQuote::Ansi, SqlName, TableName},
-    render::{Dialect, any_rule, condition, joined},
+    render::{Dialect, NO_ROWS, condition, joined},
 };
 use crate::{
     attributes::{Scalar, ValueType},
@@ -47,7 +47,12 @@ pub fn postgres_ddl(rules: &CompiledRowRules) -> String {
 fn table_ddl(table: &TableName, rules: &[CompiledRule]) -> String {
     let table = table.quoted(Ansi);
     let conditions: Vec<_> = rules.iter().filter_map(rule_condition).collect();
-    let rules = any_rule(&conditions);
+    // One rule a line: people read this.
+    let rules = if conditions.is_empty() {
+        NO_ROWS.to_owned()
+    } else {
+        conditions.join("\n  or ")
+    };
     format!(
         "\nalter table {table} enable row level security;\n\
          alter table {table} force row level security;\n\
@@ -56,7 +61,8 @@ fn table_ddl(table: &TableName, rules: &[CompiledRule]) -> String {
     )
 }
 
-/// The rule counts when the token has a role and every attribute; then its condition decides.
+/// The rule counts when the token has a role and every attribute; then its condition decides. In parentheses, as
+/// there are always several parts.
 fn rule_condition(rule: &CompiledRule) -> Option<String> {
     let roles = array(rule.roles.iter().map(RoleName::as_str).map(quoted), "text");
     let mut parts = vec![format!("(select jeton.has_role({roles}))")];

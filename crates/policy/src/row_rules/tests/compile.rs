@@ -64,16 +64,16 @@ fn check(table: impl IntoIterator<Item = (&'static str, Value, Option<ConditionF
     }
 }
 
-fn single(operator: Operator) -> Option<ConditionFault> {
-    Some(ConditionFault::SingleValueNeeded { operator })
+fn single(operator: Operator) -> ConditionFault {
+    ConditionFault::SingleValueNeeded { operator }
 }
 
-fn not_ordered(operator: Operator) -> Option<ConditionFault> {
-    Some(ConditionFault::NotOrdered { operator })
+fn not_ordered(operator: Operator) -> ConditionFault {
+    ConditionFault::NotOrdered { operator }
 }
 
-fn one_needed(operator: Operator) -> Option<ConditionFault> {
-    Some(ConditionFault::OneOperandNeeded { operator })
+fn one_needed(operator: Operator) -> ConditionFault {
+    ConditionFault::OneOperandNeeded { operator }
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn an_attribute_fits_its_operator() {
     check([
         ("=", json!({"attribute": "tenant_id"}), None),
         ("=", json!({"attribute": "since"}), None),
-        ("=", json!({"attribute": "regions"}), single(Equal)),
+        ("=", json!({"attribute": "regions"}), Some(single(Equal))),
         ("in", json!({"attribute": "regions"}), None),
         (
             "in",
@@ -97,15 +97,19 @@ fn an_attribute_fits_its_operator() {
         (
             ">=",
             json!({"attribute": "tenant_id"}),
-            not_ordered(GreaterOrEqual),
+            Some(not_ordered(GreaterOrEqual)),
         ),
-        (">", json!({"attribute": "active"}), not_ordered(Greater)),
-        ("<", json!({"attribute": "levels"}), single(Less)),
+        (
+            ">",
+            json!({"attribute": "active"}),
+            Some(not_ordered(Greater)),
+        ),
+        ("<", json!({"attribute": "levels"}), Some(single(Less))),
         ("is null", json!({}), None),
         ("is null", json!({"value": null}), not_taken.clone()),
         ("is null", json!({"attribute": "level"}), not_taken),
-        ("=", json!({}), one_needed(Equal)),
-        ("in", both, one_needed(In)),
+        ("=", json!({}), Some(one_needed(Equal))),
+        ("in", both, Some(one_needed(In))),
     ]);
 }
 
@@ -114,7 +118,7 @@ fn a_literal_fits_its_operator() {
     let literal_type = Some(ConditionFault::LiteralType);
     let characters = Some(ConditionFault::LiteralCharacters);
     check([
-        ("=", json!({"value": ["a"]}), single(Operator::Equal)),
+        ("=", json!({"value": ["a"]}), Some(single(Operator::Equal))),
         (
             "in",
             json!({"value": "a"}),
@@ -129,10 +133,18 @@ fn a_literal_fits_its_operator() {
         (
             "<",
             json!({"value": "2026-02-30"}),
-            not_ordered(Operator::Less),
+            Some(not_ordered(Operator::Less)),
         ),
-        ("<", json!({"value": "b"}), not_ordered(Operator::Less)),
-        ("<", json!({"value": true}), not_ordered(Operator::Less)),
+        (
+            "<",
+            json!({"value": "b"}),
+            Some(not_ordered(Operator::Less)),
+        ),
+        (
+            "<",
+            json!({"value": true}),
+            Some(not_ordered(Operator::Less)),
+        ),
         ("<", json!({"value": 2.5}), None),
         ("=", json!({"value": ""}), None),
         ("=", json!({"value": null}), literal_type.clone()),

@@ -1,6 +1,9 @@
 //! Rules for tests, and the tests that need more than one module.
 
+mod cases;
 mod compile;
+mod documentation;
+mod helpers;
 mod naive;
 mod postgres;
 mod property;
