@@ -51,8 +51,8 @@ impl TokenClaims {
     fn values(&self, operand: &Operand) -> Option<Vec<Scalar>> {
         match operand {
             Operand::Literal(_, values) => Some(values.clone()),
-            Operand::Attribute(name, shape) => {
-                read_attribute(*shape, self.attributes.get(name.as_str())?)
+            Operand::Attribute(name, kind) => {
+                read_attribute(*kind, self.attributes.get(name.as_str())?)
             }
         }
     }

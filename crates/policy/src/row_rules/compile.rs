@@ -4,17 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use super::{
     fault::{ConditionFault, RowRuleFault},
-    filter::{Comparison, CompiledRowRules, CompiledRule, Filter, Operand, Shape},
+    filter::{AttributeKind, Comparison, CompiledRowRules, CompiledRule, Filter, Operand},
     name::{SqlName, TableName},
     operand::{check_list, literal, types_of},
     rule::{
         ColumnTest, Condition, MAX_CONDITION_DEPTH, MAX_ROW_RULES, MAX_TESTS, Operator, RowRule,
     },
 };
-use crate::{
-    attributes::ValueType,
-    name::{AttributeName, Identifier, RoleName},
-};
+use crate::name::{AttributeName, Identifier, RoleName};
 
 /// What rules may refer to.
 #[derive(Clone, Debug, Default)]
@@ -23,15 +20,6 @@ pub struct RowRuleDeclarations {
     pub attributes: BTreeMap<AttributeName, AttributeKind>,
     /// The declared roles; with each, the roles that carry it or inherit it, itself included.
     pub roles: BTreeMap<RoleName, BTreeSet<RoleName>>,
-}
-
-/// What kind of value an attribute has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AttributeKind {
-    /// The type of the value, or of each item of a list.
-    pub value_type: ValueType,
-    /// Whether the value is a list.
-    pub list: bool,
 }
 
 impl CompiledRowRules {
@@ -239,17 +227,15 @@ impl Checker<'_> {
         operator: Operator,
         name: &AttributeName,
     ) -> Result<Operand, ConditionFault> {
-        let Some(AttributeKind { value_type, list }) =
-            self.declarations.attributes.get(name).copied()
-        else {
+        let Some(kind) = self.declarations.attributes.get(name) else {
             let attribute = name.clone();
             return Err(ConditionFault::UnknownAttribute { attribute });
         };
-        check_list(operator, list)?;
-        if !types_of(operator).contains(&value_type) {
+        check_list(operator, kind.list)?;
+        if !types_of(operator).contains(&kind.value_type) {
             return Err(ConditionFault::NotOrdered { operator });
         }
-        Ok(Operand::Attribute(name.clone(), Shape { value_type, list }))
+        Ok(Operand::Attribute(name.clone(), *kind))
     }
 }
 

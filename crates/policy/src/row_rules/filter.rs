@@ -55,16 +55,18 @@ pub(super) enum Comparison {
 /// What a column is compared with, as far as the policy knows it.
 #[derive(Clone, Debug)]
 pub(super) enum Operand {
-    Attribute(AttributeName, Shape),
+    Attribute(AttributeName, AttributeKind),
     /// One value; for [`Filter::OneOf`] one or more of the same type.
     Literal(ValueType, Vec<Scalar>),
 }
 
-/// The type of an attribute, and whether it is a list.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
-    pub(super) value_type: ValueType,
-    pub(super) list: bool,
+/// What kind of value an attribute has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttributeKind {
+    /// The type of the value, or of each item of a list.
+    pub value_type: ValueType,
+    /// Whether the value is a list.
+    pub list: bool,
 }
 
 impl CompiledRowRules {

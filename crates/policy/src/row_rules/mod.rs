@@ -39,9 +39,9 @@ mod tests;
 mod value;
 
 pub use claims::TokenClaims;
-pub use compile::{AttributeKind, RowRuleDeclarations};
+pub use compile::RowRuleDeclarations;
 pub use fault::{ConditionFault, RowRuleFault};
-pub use filter::CompiledRowRules;
+pub use filter::{AttributeKind, CompiledRowRules};
 pub use fragment::{FragmentStyle, Placeholder, WhereFragment, where_fragment};
 pub use name::{IdentifierQuote, MAX_SQL_NAME_LENGTH, SqlName, SqlNameError, TableName};
 pub use postgres::postgres_ddl;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    filter::{CompiledRowRules, CompiledRule, Operand, Shape},
+    filter::{AttributeKind, CompiledRowRules, CompiledRule, Operand},
     name::{IdentifierQuote::Ansi, SqlName, TableName},
     render::{Dialect, NO_ROWS, condition, joined},
 };
@@ -66,16 +66,16 @@ fn table_ddl(table: &TableName, rules: &[CompiledRule]) -> String {
 fn rule_condition(rule: &CompiledRule) -> Option<String> {
     let roles = array(rule.roles.iter().map(RoleName::as_str).map(quoted), "text");
     let mut parts = vec![format!("(select jeton.has_role({roles}))")];
-    let mut attributes: BTreeMap<&AttributeName, Shape> = BTreeMap::new();
+    let mut attributes: BTreeMap<&AttributeName, AttributeKind> = BTreeMap::new();
     rule.filter.for_each_operand(&mut |operand| {
-        if let Operand::Attribute(name, shape) = operand {
-            attributes.insert(name, *shape);
+        if let Operand::Attribute(name, kind) = operand {
+            attributes.insert(name, *kind);
         }
     });
     parts.extend(
         attributes
             .iter()
-            .map(|(name, shape)| format!("{} is not null", attribute(name, *shape))),
+            .map(|(name, kind)| format!("{} is not null", attribute(name, *kind))),
     );
     parts.push(condition(&rule.filter, &mut Postgres)?);
     Some(joined(&parts, "and"))
@@ -90,7 +90,7 @@ impl Dialect<Operand> for Postgres {
 
     fn value(&mut self, operand: &Operand) -> Option<String> {
         match operand {
-            Operand::Attribute(name, shape) => Some(attribute(name, *shape)),
+            Operand::Attribute(name, kind) => Some(attribute(name, *kind)),
             Operand::Literal(value_type, values) => values
                 .first()
                 .map(|value| format!("{}::{}", literal(value), type_name(*value_type))),
@@ -100,9 +100,9 @@ impl Dialect<Operand> for Postgres {
     /// The cast keeps `any` from reading `(select …)` as a set of rows to compare with, which no index serves.
     fn one_of(&mut self, operand: &Operand) -> Option<String> {
         Some(match operand {
-            Operand::Attribute(name, shape) => {
-                let type_name = type_name(shape.value_type);
-                format!("= any ({}::{type_name}[])", attribute(name, *shape))
+            Operand::Attribute(name, kind) => {
+                let type_name = type_name(kind.value_type);
+                format!("= any ({}::{type_name}[])", attribute(name, *kind))
             }
             Operand::Literal(value_type, values) => {
                 let array = array(values.iter().map(literal), type_name(*value_type));
@@ -113,9 +113,9 @@ impl Dialect<Operand> for Postgres {
 }
 
 /// The value of an attribute; null when the token has none that can be used.
-fn attribute(name: &AttributeName, shape: Shape) -> String {
-    let type_name = type_name(shape.value_type);
-    let list = if shape.list { "_list" } else { "" };
+fn attribute(name: &AttributeName, kind: AttributeKind) -> String {
+    let type_name = type_name(kind.value_type);
+    let list = if kind.list { "_list" } else { "" };
     format!("(select jeton.attribute_{type_name}{list}('{name}'))")
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Number, Value};
 use time::{Date, Month};
 
-use super::filter::Shape;
+use super::filter::AttributeKind;
 use crate::{
     attributes::{MAX_SAFE_INTEGER, Scalar, ValueType},
     text::{is_blank, misleads},
@@ -13,17 +13,17 @@ use crate::{
 ///
 /// `None` when `json` is of another type, or would not have been issued: null, a blank text, an empty list, control
 /// characters. `postgres_helpers.sql` says the same in SQL.
-pub(super) fn read_attribute(shape: Shape, json: &Value) -> Option<Vec<Scalar>> {
+pub(super) fn read_attribute(kind: AttributeKind, json: &Value) -> Option<Vec<Scalar>> {
     let items = match json {
-        Value::Array(items) if shape.list && !items.is_empty() => items.as_slice(),
-        single if !shape.list => std::slice::from_ref(single),
+        Value::Array(items) if kind.list && !items.is_empty() => items.as_slice(),
+        single if !kind.list => std::slice::from_ref(single),
         _ => return None,
     };
     items
         .iter()
         .map(|item| {
             let blank = matches!(item, Value::String(text) if is_blank(text));
-            read(shape.value_type, item).filter(|_| !blank)
+            read(kind.value_type, item).filter(|_| !blank)
         })
         .collect()
 }
