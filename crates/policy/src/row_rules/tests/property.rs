@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-const CASES: u32 = 160;
+const CASES: u32 = 320;
 const PAYLOADS: usize = 5;
 
 /// Whether Superset's clause can hold every text of `json`.
