@@ -226,7 +226,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        EngineError,
+        EngineError, PolicyDocument,
         decision::ReasonKind,
         fault::CompileError,
         testing::{ceiling_of, role, snapshot},
@@ -345,7 +345,7 @@ mod tests {
         fn any_thread<T: Send>(work: T) -> T {
             work
         }
-        let work = any_thread(PolicySnapshot::compile(1, vec![], vec![]));
+        let work = any_thread(PolicySnapshot::compile(1, PolicyDocument::default()));
         assert_eq!(work.await.unwrap().version(), 1);
     }
 

@@ -5,6 +5,7 @@ use crate::{
     casbin_engine::EngineError,
     decision::Denial,
     name::{AttributeName, RoleName},
+    row_rules::RowRuleFault,
 };
 
 /// One thing wrong with a policy. Names only what the policy's author wrote.
@@ -98,6 +99,9 @@ pub enum PolicyFault {
         /// What is wrong with it.
         fault: DeclarationFault,
     },
+    /// A row rule is wrong.
+    #[error(transparent)]
+    RowRule(RowRuleFault),
 }
 
 /// Why a policy cannot be decided with.

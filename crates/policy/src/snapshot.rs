@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    PolicyDocument,
     access::OwnPermissions,
     attributes::{AttributeDeclaration, AttributeValue, CompiledAttribute},
     casbin_engine::{Engine, Entity, Rules},
@@ -13,6 +14,7 @@ use crate::{
     fault::{CompileError, PolicyFault},
     name::{AttributeName, AudienceName, RoleName},
     roles::{Role, inheritance_faults},
+    row_rules::{CompiledRowRules, RowRule, RowRuleDeclarations},
 };
 
 /// A policy ready to decide with. Immutable: a change makes a new snapshot with a new version.
@@ -21,6 +23,7 @@ pub struct PolicySnapshot {
     version: i64,
     roles: BTreeMap<RoleName, CompiledRole>,
     attributes: BTreeMap<AttributeName, CompiledAttribute>,
+    row_rules: Arc<CompiledRowRules>,
 }
 
 /// A role with all it inherits worked out.
@@ -48,14 +51,10 @@ impl PolicySnapshot {
     ///
     /// casbin is asked here what each role inherits, and for every rule it holds. The work grows with the number of
     /// rules; a decision's does not.
-    pub async fn compile(
-        version: i64,
-        roles: Vec<Role>,
-        attributes: Vec<AttributeDeclaration>,
-    ) -> Result<Self, CompileError> {
+    pub async fn compile(version: i64, document: PolicyDocument) -> Result<Self, CompileError> {
         let mut faults = Vec::new();
-        let attributes = compile_attributes(attributes, &mut faults);
-        let roles = check_roles(roles, &attributes, &mut faults);
+        let attributes = compile_attributes(document.attributes, &mut faults);
+        let roles = check_roles(document.roles, &attributes, &mut faults);
         check_references(&attributes, &roles, &mut faults);
         if !faults.is_empty() {
             return Err(CompileError::Faults(faults));
@@ -66,10 +65,12 @@ impl PolicySnapshot {
             .collect();
         let engine = Engine::load_permissions(rules_of(&roles)).await?;
         let roles = compile_roles(&roles, &attributes, &engine)?;
+        let row_rules = compile_row_rules(&document.row_rules, &roles, &attributes)?;
         Ok(Self {
             version,
             roles,
             attributes,
+            row_rules: Arc::new(row_rules),
         })
     }
 
@@ -102,6 +103,11 @@ impl PolicySnapshot {
     pub fn is_sensitive(&self, attribute: &str) -> bool {
         self.attribute(attribute)
             .is_none_or(CompiledAttribute::is_sensitive)
+    }
+
+    /// Which rows of which tables a token may see.
+    pub fn row_rules(&self) -> &CompiledRowRules {
+        &self.row_rules
     }
 
     pub(crate) fn role(&self, name: &str) -> Option<&CompiledRole> {
@@ -240,6 +246,29 @@ fn compile_roles(
     Ok(compiled)
 }
 
+fn compile_row_rules(
+    rules: &[RowRule],
+    roles: &BTreeMap<RoleName, CompiledRole>,
+    attributes: &BTreeMap<AttributeName, CompiledAttribute>,
+) -> Result<CompiledRowRules, CompileError> {
+    let mut declarations = RowRuleDeclarations::default();
+    // Working out who inherits what backwards is only worth it where somebody asks.
+    if !rules.is_empty() {
+        for role in roles.values() {
+            for inherited in &role.lineage {
+                let heirs = declarations.roles.entry(inherited.clone()).or_default();
+                heirs.insert(role.name.clone());
+            }
+        }
+        let kinds = attributes.values().map(|it| (it.name().clone(), it.kind()));
+        declarations.attributes = kinds.collect();
+    }
+    CompiledRowRules::compile(rules, &declarations).map_err(|faults| {
+        let faults = faults.into_iter().map(PolicyFault::RowRule);
+        CompileError::Faults(faults.collect())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -305,9 +334,14 @@ mod tests {
         let level = attribute(json!({"name": "level", "type": "integer", "pattern": "1"}));
         let size = attribute(json!({"name": "size", "type": "integer"}));
         let attributes = vec![level, size.clone(), size];
-        let error = PolicySnapshot::compile(1, roles, attributes)
-            .await
-            .unwrap_err();
+        let error = PolicyDocument {
+            roles,
+            attributes,
+            ..PolicyDocument::default()
+        }
+        .compile(1)
+        .await
+        .unwrap_err();
         let CompileError::Faults(faults) = error else {
             panic!("{error}")
         };

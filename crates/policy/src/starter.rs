@@ -14,14 +14,11 @@ pub fn starter_policy() -> PolicyDocument {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PolicySnapshot;
 
     #[tokio::test]
     async fn it_compiles() {
         let policy = starter_policy();
-        let snapshot = PolicySnapshot::compile(1, policy.roles, policy.attributes)
-            .await
-            .unwrap();
+        let snapshot = policy.compile(1).await.unwrap();
         let roles: Vec<_> = snapshot.role_names().map(ToString::to_string).collect();
         assert_eq!(roles, ["admin", "editor", "viewer"]);
     }

@@ -1,4 +1,4 @@
-//! The stored policy: one row per role and attribute.
+//! The stored policy: one row per role, attribute and row rule.
 
 use std::collections::BTreeMap;
 
@@ -52,6 +52,13 @@ const ATTRIBUTES: Table = Table {
              on conflict (organization_id, name) do update set declaration = excluded.declaration",
 };
 
+const ROW_RULES: Table = Table {
+    select: "select definition from row_rules where organization_id = $1 order by name",
+    delete: "delete from row_rules where organization_id = $1 and name = $2",
+    upsert: "insert into row_rules (organization_id, name, definition) values ($1, $2, $3)
+             on conflict (organization_id, name) do update set definition = excluded.definition",
+};
+
 /// The whole policy.
 pub(crate) async fn document(
     tx: &mut Transaction,
@@ -60,6 +67,7 @@ pub(crate) async fn document(
     Ok(PolicyDocument {
         roles: ROLES.all(tx.conn(), organization).await?,
         attributes: ATTRIBUTES.all(tx.conn(), organization).await?,
+        row_rules: ROW_RULES.all(tx.conn(), organization).await?,
     })
 }
 
@@ -76,7 +84,10 @@ pub(crate) async fn write(
         .await?;
     let named = |it: &crate::AttributeDeclaration| it.name.to_string();
     let sides = (&before.attributes[..], &after.attributes[..]);
-    ATTRIBUTES.write(tx, organization, sides, named).await
+    ATTRIBUTES.write(tx, organization, sides, named).await?;
+    let named = |it: &crate::RowRule| it.name.to_string();
+    let sides = (&before.row_rules[..], &after.row_rules[..]);
+    ROW_RULES.write(tx, organization, sides, named).await
 }
 
 impl Table {

@@ -4,6 +4,7 @@ use key_admin::KeyCeiling;
 use serde_json::{Value, json};
 
 use crate::{
+    PolicyDocument,
     attributes::AttributeDeclaration,
     decision::{AudienceLimits, Decision, Denial, Grant, GrantRequest},
     name::RoleName,
@@ -34,7 +35,12 @@ pub(crate) fn ceiling_of(json: Value) -> KeyCeiling {
 /// Version 1 of a policy; `attributes` is a JSON list of declarations.
 pub(crate) async fn snapshot(roles: Vec<Role>, attributes: Value) -> PolicySnapshot {
     let attributes = serde_json::from_value(attributes).unwrap();
-    PolicySnapshot::compile(1, roles, attributes).await.unwrap()
+    let document = PolicyDocument {
+        roles,
+        attributes,
+        ..PolicyDocument::default()
+    };
+    document.compile(1).await.unwrap()
 }
 
 /// The lifetimes of the audience that tests issue for.

@@ -13,6 +13,7 @@ use super::{
     value::{AttributeValue, Scalar, ValueType},
 };
 use crate::{
+    AttributeKind,
     decision::ReasonCode,
     name::{AttributeName, RoleName},
     text::{is_blank, misleads},
@@ -100,6 +101,14 @@ impl CompiledAttribute {
     /// The attributes that a token with this one must carry as well.
     pub(crate) fn requires(&self) -> &BTreeSet<AttributeName> {
         &self.declaration.requires
+    }
+
+    /// What kind of value it has.
+    pub(crate) fn kind(&self) -> AttributeKind {
+        AttributeKind {
+            value_type: self.declaration.value_type,
+            list: self.declaration.list,
+        }
     }
 
     /// The value that a role gives by itself.

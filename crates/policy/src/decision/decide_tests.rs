@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    PolicyDocument,
     snapshot::PolicySnapshot,
     testing::{
         LIMITS, ceiling_of, decide, granted, reasons, refused, request, role_from, snapshot,
@@ -483,7 +484,7 @@ async fn an_audience_the_organization_does_not_have_is_unknown() {
 #[tokio::test]
 async fn a_ceiling_of_another_policy_version_decides_nothing() {
     let policy = policy().await;
-    let newer = PolicySnapshot::compile(2, vec![], vec![]).await.unwrap();
+    let newer = PolicyDocument::default().compile(2).await.unwrap();
     let stale = newer.ceiling(&ceiling_of(json!({}))).unwrap();
     let denial = refused(policy.decide(&stale, Some(&LIMITS), request(&viewer())));
     assert_eq!(denial.kind(), ReasonKind::Internal);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::{
+    PolicyDocument,
     roles::Role,
     snapshot::PolicySnapshot,
     testing::{LIMITS, role_from},
@@ -101,9 +102,14 @@ impl Case {
             json!({"name": format!("a{bit}"), "type": "integer", "required": required})
         });
         let attributes = serde_json::from_value(attributes.collect()).unwrap();
-        PolicySnapshot::compile(1, self.roles(), attributes)
-            .await
-            .unwrap()
+        PolicyDocument {
+            roles: self.roles(),
+            attributes,
+            ..PolicyDocument::default()
+        }
+        .compile(1)
+        .await
+        .unwrap()
     }
 
     fn ceiling(&self) -> KeyCeiling {

@@ -37,6 +37,11 @@ impl PolicyDiff {
                 by_name(&before.attributes),
                 by_name(&after.attributes),
             ),
+            (
+                "row_rules",
+                by_name(&before.row_rules),
+                by_name(&after.row_rules),
+            ),
         ];
         for (section, before, after) in sections {
             compare(

@@ -8,7 +8,7 @@ mod diff;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttributeDeclaration, CompileError, PolicySnapshot, Role};
+use crate::{AttributeDeclaration, CompileError, PolicySnapshot, Role, RowRule};
 
 pub use diff::{Change, PolicyDiff};
 
@@ -20,18 +20,23 @@ pub struct PolicyDocument {
     pub roles: Vec<Role>,
     /// The attributes.
     pub attributes: Vec<AttributeDeclaration>,
+    /// Which rows of which tables a token may see.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub row_rules: Vec<RowRule>,
 }
 
 impl PolicyDocument {
     /// Checks the document as a whole and makes it ready to decide with, or tells all its faults.
     pub async fn compile(&self, version: i64) -> Result<PolicySnapshot, CompileError> {
-        PolicySnapshot::compile(version, self.roles.clone(), self.attributes.clone()).await
+        PolicySnapshot::compile(version, self.clone()).await
     }
 
     /// Everything in the order of its name, which is the one that the database gives back: order means nothing.
     pub fn sort(&mut self) {
         self.roles.sort_by(|left, right| left.name.cmp(&right.name));
         self.attributes
+            .sort_by(|left, right| left.name.cmp(&right.name));
+        self.row_rules
             .sort_by(|left, right| left.name.cmp(&right.name));
     }
 }

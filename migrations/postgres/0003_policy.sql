@@ -2,3 +2,11 @@
 -- of the organization change.
 alter table organizations add column policy_version bigint not null default 0;
 update organizations set policy_version = version;
+
+-- Which rows of which tables a token may see.
+create table row_rules (
+    organization_id uuid not null references organizations (id),
+    name text not null,
+    definition jsonb not null,
+    primary key (organization_id, name)
+);
