@@ -37,6 +37,7 @@ impl App {
     /// Oldest first.
     async fn organization_events(&self) -> Vec<AuditEvent> {
         let filter = AuditFilter {
+            action: Some("organization.update".to_owned()),
             target_id: Some(self.organization.to_string()),
             ..AuditFilter::default()
         };
