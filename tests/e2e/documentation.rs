@@ -103,6 +103,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "docs/configuration.md",
         "docs/cli.md",
         "docs/performance.md",
+        "docs/claim-templates.md",
     ] {
         let path = repository().join(document);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -17,6 +17,7 @@
 //! | [`signing_keys`] | key rings: generation, sealing at rest, JWKS |
 //! | [`claims`] | the payload of a token (RFC 9068) |
 //! | [`sessions`] | one row per token, written in groups |
+//! | [`templates`] | claim templates: the payload in its consumer's form |
 //! | [`metadata`] | the discovery documents |
 //! | [`services`] | [`Services`]: everything that API, console and command line call, built in one place |
 
@@ -30,6 +31,7 @@ pub mod sealing;
 pub mod services;
 pub mod sessions;
 pub mod signing_keys;
+pub mod templates;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,118 @@
+//! The claims that the issuer sets ([RFC 7519, section 4.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1)).
+//!
+//! | claim | in every token | what an audience may change |
+//! |---|---|---|
+//! | `iat`, `exp`, `jti` | yes, and true | nothing: expiry and revocation rest on them |
+//! | `aud` | yes | its value is the audience's `aud` |
+//! | `iss` | yes | may be what the consumer calls this issuer |
+//! | `sub` | | must be a UUID; a fixed text; or left out |
+//! | `client_id`, `nbf` | | left out |
+//!
+//! `iss` and `aud` are never left out: PostgREST and Hasura, told to check them, accept a token that has none.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::context::TemplateContext;
+use super::faults::TemplateError;
+use super::filter;
+
+/// Which registered claims an audience's tokens have, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisteredClaims {
+    /// `iss`.
+    pub issuer: IssuerClaim,
+    /// `sub`.
+    pub subject: SubjectClaim,
+    /// Whether `client_id` names the API key that asked.
+    pub client_id: bool,
+    /// Whether `nbf` is there.
+    pub not_before: bool,
+}
+
+/// The value of `iss`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IssuerClaim {
+    /// The organization's issuer, where its keys are published.
+    Organization,
+    /// What the consumer knows this issuer by, such as a client id that it gave out.
+    Given(Cow<'static, str>),
+}
+
+/// The value of `sub`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectClaim {
+    /// The user.
+    User,
+    /// The user, who must be identified by a UUID in its canonical form; others are refused. The form is not changed:
+    /// revocations by subject compare texts.
+    UserUuid,
+    /// The same for all. The user stands in the session, and in the template's claims; verifiers that work offline
+    /// cannot see a revocation by subject.
+    Given(Cow<'static, str>),
+    /// None, with the same effect on revocations.
+    Omitted,
+}
+
+impl RegisteredClaims {
+    /// All of them, as [RFC 9068](https://www.rfc-editor.org/rfc/rfc9068) asks of an access token.
+    pub const ALL: Self = Self {
+        issuer: IssuerClaim::Organization,
+        subject: SubjectClaim::User,
+        client_id: true,
+        not_before: true,
+    };
+
+    /// The claims of one token.
+    pub fn render(
+        &self,
+        context: &TemplateContext<'_>,
+    ) -> Result<Map<String, Value>, TemplateError> {
+        let mut claims = Map::new();
+        let mut set = |name: &str, value: Value| {
+            claims.insert(name.to_owned(), value);
+        };
+        let issuer = match &self.issuer {
+            IssuerClaim::Organization => context.issuer,
+            IssuerClaim::Given(issuer) => issuer,
+        };
+        set("iss", issuer.into());
+        set("aud", context.audience.into());
+        if let Some(subject) = self.subject(context)? {
+            set("sub", subject.into());
+        }
+        if self.client_id {
+            set("client_id", context.client_id.to_string().into());
+        }
+        set("jti", context.session_id.to_string().into());
+        set("iat", context.issued_at.into());
+        if self.not_before {
+            set("nbf", context.not_before.into());
+        }
+        set("exp", context.expires_at.into());
+        Ok(claims)
+    }
+
+    fn subject<'c>(
+        &'c self,
+        context: &TemplateContext<'c>,
+    ) -> Result<Option<&'c str>, TemplateError> {
+        match &self.subject {
+            SubjectClaim::User => Ok(Some(context.user_id)),
+            SubjectClaim::UserUuid => match filter::uuid(context.user_id.into()) {
+                Some(canonical) if canonical == context.user_id => Ok(Some(context.user_id)),
+                _ => Err(TemplateError::Filter {
+                    reference: "user.id".to_owned(),
+                    filter: "uuid",
+                }),
+            },
+            SubjectClaim::Given(subject) => Ok(Some(subject)),
+            SubjectClaim::Omitted => Ok(None),
+        }
+    }
+}
