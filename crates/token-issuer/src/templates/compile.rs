@@ -165,7 +165,10 @@ impl Compiler {
             }
             parts => {
                 // Each reference is one more thing to render.
-                self.nodes += parts.len();
+                let references = parts
+                    .iter()
+                    .filter(|part| matches!(part, Part::Expression(_)));
+                self.nodes += references.count();
                 parts
                     .iter()
                     .map(piece)
@@ -196,5 +199,27 @@ fn piece(part: &Part<'_>) -> Result<Text, Problem> {
 fn not_optional(reference: &Reference) -> Problem {
     Problem::NotOptional {
         reference: reference.name.to_string(),
+    }
+}
+
+/// All references, in the order of the template.
+pub(super) fn references(members: &[Member]) -> Vec<&Reference> {
+    let mut found = Vec::new();
+    for member in members {
+        collect(&member.node, &mut found);
+    }
+    found
+}
+
+fn collect<'n>(node: &'n Node, found: &mut Vec<&'n Reference>) {
+    match node {
+        Node::Literal(_) => {}
+        Node::Reference(reference) => found.push(reference),
+        Node::Text(parts) => found.extend(parts.iter().filter_map(|part| match part {
+            Text::Literal(_) => None,
+            Text::Reference(reference) => Some(reference),
+        })),
+        Node::List(items) => items.iter().for_each(|item| collect(item, found)),
+        Node::Object(members) => found.extend(references(members)),
     }
 }

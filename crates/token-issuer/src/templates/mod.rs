@@ -49,10 +49,12 @@ use serde_json::{Map, Value};
 pub use context::{SupersetRule, TemplateContext};
 pub use faults::{Problem, TemplateError, TemplateFault};
 pub use presets::{Given, HeaderRules, KeyIdRule, PRESETS, Preset};
-pub use registered::{IssuerClaim, RegisteredClaims, SubjectClaim};
+pub use registered::{
+    InvalidClaimValue, IssuerClaim, MAX_GIVEN_BYTES, RegisteredClaims, SubjectClaim,
+};
 
-use compile::{Member, Node, Text};
-use reference::{Reference, Source};
+use compile::Member;
+use reference::Source;
 
 /// The longest template, in bytes of compact JSON.
 pub const MAX_TEMPLATE_BYTES: usize = 16 * 1024;
@@ -115,36 +117,19 @@ impl Template {
 
     /// The attributes that the template names, each with whether it is required. One that the policy does not declare
     /// is a mistake that would refuse every token, or always leave the claim out.
-    pub fn attributes(&self) -> Vec<(&AttributeName, bool)> {
-        let mut found = Vec::new();
-        for member in &self.members {
-            collect_attributes(&member.node, &mut found);
-        }
-        found
+    pub fn attributes(&self) -> impl Iterator<Item = (&AttributeName, bool)> {
+        let references = compile::references(&self.members).into_iter();
+        references.filter_map(|reference| match &reference.source {
+            Source::Attribute(name) => Some((name, !reference.optional)),
+            _ => None,
+        })
     }
-}
 
-fn collect_attributes<'a>(node: &'a Node, found: &mut Vec<(&'a AttributeName, bool)>) {
-    let mut note = |reference: &'a Reference| {
-        if let Source::Attribute(name) = &reference.source {
-            found.push((name, !reference.optional));
-        }
-    };
-    match node {
-        Node::Literal(_) => {}
-        Node::Reference(reference) => note(reference),
-        Node::Text(pieces) => {
-            for piece in pieces {
-                if let Text::Reference(reference) = piece {
-                    note(reference);
-                }
-            }
-        }
-        Node::List(items) => items
+    /// Whether [`TemplateContext::superset_rules`] are worth computing.
+    pub fn names_superset_rules(&self) -> bool {
+        let references = compile::references(&self.members);
+        references
             .iter()
-            .for_each(|item| collect_attributes(item, found)),
-        Node::Object(members) => members
-            .iter()
-            .for_each(|member| collect_attributes(&member.node, found)),
+            .any(|reference| matches!(reference.source, Source::SupersetRules))
     }
 }

@@ -19,6 +19,19 @@ use super::context::TemplateContext;
 use super::faults::TemplateError;
 use super::filter;
 
+/// The longest given `iss` or `sub`, in bytes.
+pub const MAX_GIVEN_BYTES: usize = 255;
+
+/// A given claim that says nothing, or shows as something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{claim}` must be 1 to {MAX_GIVEN_BYTES} bytes, without white space at its ends and without control characters"
+)]
+pub struct InvalidClaimValue {
+    /// The claim.
+    pub claim: &'static str,
+}
+
 /// Which registered claims an audience's tokens have, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +80,22 @@ impl RegisteredClaims {
         client_id: true,
         not_before: true,
     };
+
+    /// Checks the given values, for whoever stores them.
+    pub fn check(&self) -> Result<(), InvalidClaimValue> {
+        let fits = |text: &str| {
+            (1..=MAX_GIVEN_BYTES).contains(&text.len())
+                && text.trim() == text
+                && !text.chars().any(char::is_control)
+        };
+        if matches!(&self.issuer, IssuerClaim::Given(text) if !fits(text)) {
+            return Err(InvalidClaimValue { claim: "iss" });
+        }
+        if matches!(&self.subject, SubjectClaim::Given(text) if !fits(text)) {
+            return Err(InvalidClaimValue { claim: "sub" });
+        }
+        Ok(())
+    }
 
     /// The claims of one token.
     pub fn render(

@@ -151,3 +151,24 @@ fn registered_claims_change_only_as_far_as_their_rules_go() {
     unknown["expires"] = json!(false);
     assert!(serde_json::from_value::<RegisteredClaims>(unknown).is_err());
 }
+
+#[test]
+fn given_claims_say_something() {
+    let check = |issuer: &str, subject: &str| {
+        let rules = RegisteredClaims {
+            issuer: IssuerClaim::Given(issuer.to_owned().into()),
+            subject: SubjectClaim::Given(subject.to_owned().into()),
+            ..RegisteredClaims::ALL
+        };
+        rules.check().map_err(|invalid| invalid.claim)
+    };
+    let long = "x".repeat(MAX_GIVEN_BYTES);
+    assert_eq!(check("client-1", &long), Ok(()));
+    for bad in ["", " ", "a ", "a\nb", &format!("{long}x")] {
+        assert_eq!(check(bad, "s"), Err("iss"), "{bad:?}");
+        assert_eq!(check("i", bad), Err("sub"), "{bad:?}");
+    }
+    for preset in PRESETS {
+        assert_eq!(preset.registered.check(), Ok(()), "{}", preset.name);
+    }
+}
