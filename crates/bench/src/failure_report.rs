@@ -28,7 +28,7 @@ pub(crate) struct FailureReport {
 
 impl FailureReport {
     /// Adds a round: unknown ids, wrong secrets, wrong secrets under the default limit; and the µs of CPU that argon2id
-    /// took alone. Says what is left of the difference between the first two when argon2id is taken out.
+    /// took alone, in the same pool. Says what is left of the difference between the first two when argon2id is taken out.
     pub(crate) fn add(&mut self, rounds: &[Round; 3], argon2: f64) -> anyhow::Result<f64> {
         let [unknown_id, wrong_secret, limited] = rounds;
         let unknown_id = self.unknown_id.add(unknown_id)?;
@@ -57,8 +57,8 @@ impl FailureReport {
             ("(a) unknown id", &self.unknown_id),
             ("(b) wrong secret", &self.wrong_secret),
             ("(c) wrong secret, default limit", &self.limited),
-            ("argon2id alone", &self.argon2),
-            ("(b) - (a) - argon2id alone", &self.left),
+            ("(d) the argon2id step alone", &self.argon2),
+            ("(b) - (a) - (d)", &self.left),
         ] {
             line.write(&mut table, name);
         }

@@ -11,7 +11,7 @@ use crate::installation::{Installation, Server};
 use crate::load::{Load, Round, Target};
 use crate::product::request;
 use crate::scratch::Scratch;
-use crate::{LoadArgs, argon2_alone, output, product, wrong_keys};
+use crate::{LoadArgs, argon2_step, output, product, wrong_keys};
 
 /// More failures than can be sent: 1,000,000 in a second.
 const NO_LIMIT: [(&str, &str); 2] = [
@@ -50,11 +50,14 @@ pub(crate) async fn measure(args: &LoadArgs) -> anyhow::Result<String> {
         looked_at: 0,
     };
     kinds.drive(warm_up, &mut limited).await?;
-    argon2_alone::cpu_micros()?;
+    argon2_step::cpu_micros(args.connections.into()).await?;
     let mut report = FailureReport::default();
     for round in 1..=args.rounds {
         let rounds = kinds.drive(load, &mut limited).await?;
-        let left = report.add(&rounds, argon2_alone::cpu_micros()?)?;
+        let left = report.add(
+            &rounds,
+            argon2_step::cpu_micros(args.connections.into()).await?,
+        )?;
         output::talk(&format!(
             "round {round}: {left:.1} µs of CPU per request between the two 401s that argon2id does not explain"
         ));

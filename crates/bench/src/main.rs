@@ -10,7 +10,7 @@
 //! | [`failures`] | drives the product with wrong keys, and prints one table |
 //! | [`wrong_keys`] | well-formed keys that prove nothing |
 //! | [`installation`] | an organization and a key of its own, and `jeton serve` with given settings |
-//! | [`argon2_alone`] | the slow step of refusing a key, in this process |
+//! | [`argon2_step`] | the slow step of refusing a key, in this process |
 //! | [`failure_report`] | what is left between the kinds of refusal; the table of the failures |
 //! | [`load`], [`http`] | the load driver and its HTTP client |
 //! | [`server_process`], [`usage`] | a server as a child process, and what it used |
@@ -18,7 +18,7 @@
 //!
 //! `docs/performance.md` says how to run it and how to read it.
 
-mod argon2_alone;
+mod argon2_step;
 mod exchange;
 mod failure_report;
 mod failures;

@@ -11,7 +11,7 @@ use policy::{Denial, NotPermitted, PolicyError, ReasonKind};
 use storage::StorageError;
 use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
 use token_issuer::sessions::RecordError;
-use token_issuer::{IssueError, StartError};
+use token_issuer::{ClaimsError, IssueError, StartError};
 
 use crate::middleware::not_found;
 use crate::problem::{FieldProblem, Problem};
@@ -269,14 +269,14 @@ impl From<IssueError> for Problem {
                 "unavailable",
                 "The session could not be recorded, so no token was issued.",
             ),
-            E::TooLarge(too_large) => Self::new(
+            E::Claims(ClaimsError::TooLarge(too_large)) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "token_too_large",
                 format!("{too_large}.").replacen("the token", "The token", 1),
             ),
             E::OrganizationGone
             | E::NoAudience
-            | E::Signing(_)
+            | E::Claims(_)
             | E::Record(RecordError::Refused) => Self::internal(&error),
         }
     }

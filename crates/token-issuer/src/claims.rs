@@ -2,24 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use jsonwebtoken::{Algorithm, Header};
 use key_admin::{ApiKeyContext, ApiKeyId};
 use policy::{AttributeName, AttributeValue, Grant, Resource, RoleName};
 use secrecy::SecretString;
 use serde::Serialize;
 use storage::{AudienceId, OrganizationId, SessionId, Timestamp};
 
-use crate::audiences::Audience;
-use crate::signing_keys::OpenedKey;
+use crate::rings::Ring;
+use crate::signing_keys::{OpenedKey, UnusableKey};
 
 /// `nbf` lies this many seconds before `iat`, for verifiers whose clock is slow.
 const NOT_BEFORE_SECONDS: i64 = 10;
 
 /// The longest token, in bytes. It has to fit into a header, and web servers take 8 KiB of one.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
-
-/// An ES256 header with its 43-character `kid`, a 64-byte signature, and the two dots.
-const HEADER_AND_SIGNATURE_BYTES: usize = 122 + 86 + 2;
 
 /// The token would be longer than [`MAX_TOKEN_BYTES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +48,23 @@ pub struct Claims {
     audience_name: String,
     #[serde(skip)]
     organization: OrganizationId,
+    /// The above as the token says it: written once, measured, and signed.
+    #[serde(skip)]
+    payload: Vec<u8>,
+}
+
+/// Why there are no claims, or no token of them.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimsError {
+    /// See [`TokenTooLarge`].
+    #[error(transparent)]
+    TooLarge(#[from] TokenTooLarge),
+    /// The claims could not be written as JSON.
+    #[error("the claims could not be written")]
+    Json(#[from] serde_json::Error),
+    /// The key did not sign.
+    #[error("the token could not be signed")]
+    Signing(#[from] UnusableKey),
 }
 
 impl Claims {
@@ -59,13 +72,14 @@ impl Claims {
     #[expect(clippy::needless_pass_by_value, reason = "a grant becomes one token")]
     pub(crate) fn new(
         grant: Grant,
-        audience: &Audience,
+        ring: &Ring,
         caller: &ApiKeyContext,
         issuer: String,
         (id, now): (SessionId, Timestamp),
-    ) -> Result<Self, TokenTooLarge> {
+    ) -> Result<Self, ClaimsError> {
+        let audience = &ring.audience;
         let issued_at = now.unix_seconds();
-        let claims = Self {
+        let mut claims = Self {
             iss: issuer,
             aud: audience.aud.clone(),
             client_id: caller.key_id(),
@@ -81,24 +95,15 @@ impl Claims {
             roles: grant.roles().to_vec(),
             attributes: grant.attributes().clone(),
             resources: grant.resources().to_vec(),
+            payload: Vec::new(),
         };
-        claims.check_size()?;
-        Ok(claims)
-    }
-
-    /// Before signing, so that a dry run says the same as the issuance.
-    fn check_size(&self) -> Result<(), TokenTooLarge> {
-        let payload = serde_json::to_vec(self).map_or(usize::MAX, |json| json.len());
-        // base64url makes four characters of three bytes.
-        let bytes = payload
-            .div_ceil(3)
-            .saturating_mul(4)
-            .saturating_add(HEADER_AND_SIGNATURE_BYTES);
+        claims.payload = serde_json::to_vec(&claims)?;
+        // Before signing, so that a dry run says the same as the issuance.
+        let bytes = ring.active.token_bytes(claims.payload.len());
         if bytes > MAX_TOKEN_BYTES {
-            Err(TokenTooLarge { bytes })
-        } else {
-            Ok(())
+            return Err(TokenTooLarge { bytes }.into());
         }
+        Ok(claims)
     }
 
     /// The token's identifier, `jti`.
@@ -162,11 +167,8 @@ impl Claims {
     }
 
     /// Signs with the audience's active key.
-    pub(crate) fn sign(self, key: &OpenedKey) -> Result<SignedToken, jsonwebtoken::errors::Error> {
-        let mut header = Header::new(Algorithm::ES256);
-        header.typ = Some("at+jwt".into());
-        header.kid = Some(key.kid.clone());
-        let text = jsonwebtoken::encode(&header, &self, &key.encoding)?.into();
+    pub(crate) fn sign(self, key: &OpenedKey) -> Result<SignedToken, ClaimsError> {
+        let text = key.sign(&self.payload)?.into();
         Ok(SignedToken {
             claims: self,
             kid: key.kid.clone(),

@@ -9,8 +9,7 @@ use policy::{Decision, Denial, Grant, GrantRequest, Permitted, PolicyError, Poli
 use secrecy::SecretString;
 use storage::{Clock, SessionId, Versioned};
 
-use crate::audiences::Audience;
-use crate::claims::{Claims, SignedToken, TokenTooLarge};
+use crate::claims::{Claims, ClaimsError, SignedToken};
 use crate::metadata::PublicUrl;
 use crate::refusals;
 use crate::rings::{OrganizationIssuer, Ring, Rings, StartError};
@@ -76,12 +75,9 @@ pub enum IssueError {
     /// The policy granted an audience that does not exist.
     #[error("the policy granted an audience that does not exist")]
     NoAudience,
-    /// The token would be longer than verifiers and web servers take.
+    /// The claims are too long, or could not be signed.
     #[error(transparent)]
-    TooLarge(#[from] TokenTooLarge),
-    /// The signature could not be made.
-    #[error("the token could not be signed")]
-    Signing(#[from] jsonwebtoken::errors::Error),
+    Claims(#[from] ClaimsError),
     /// The session row could not be committed.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -128,9 +124,7 @@ impl TokenIssuer {
             refusals::record(&self.refusals, caller, &request.origin, denial).await;
         }
         let (ring, grant) = decided?;
-        let token = self
-            .claims(caller, &ring.audience, grant)?
-            .sign(&ring.active)?;
+        let token = self.claims(caller, ring, grant)?.sign(&ring.active)?;
         let recorded = self.recorder.record(&token, &request.origin).await?;
         Ok(IssuedToken::new(token, recorded))
     }
@@ -143,7 +137,7 @@ impl TokenIssuer {
     ) -> Result<Claims, IssueError> {
         let issuer = self.issuer_of(caller).await?;
         let (ring, grant) = self.decide(caller, &issuer.value, request).await?;
-        self.claims(caller, &ring.audience, grant)
+        self.claims(caller, ring, grant)
     }
 
     /// The keys and audiences of an organization; `None` when there is none of this name.
@@ -187,11 +181,11 @@ impl TokenIssuer {
     fn claims(
         &self,
         caller: &ApiKeyContext,
-        audience: &Audience,
+        ring: &Ring,
         grant: Grant,
     ) -> Result<Claims, IssueError> {
         let stamp = (SessionId::new(&*self.clock), self.clock.now());
         let issuer = self.public_url.issuer(caller.organization_slug());
-        Ok(Claims::new(grant, audience, caller, issuer, stamp)?)
+        Ok(Claims::new(grant, ring, caller, issuer, stamp)?)
     }
 }

@@ -35,7 +35,7 @@ pub mod templates;
 #[cfg(test)]
 mod tests;
 
-pub use claims::{Claims, SignedToken};
+pub use claims::{Claims, ClaimsError, SignedToken};
 pub use issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};
 pub use metadata::{AuthorizationServerMetadata, PublicUrl};
 pub use rings::{OrganizationIssuer, StartError};

@@ -8,7 +8,9 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use key_admin::{Organization, Slug};
 use serde_json::json;
-use storage::{ChangeFeed, Database, StorageError, Timestamp, Versioned, VersionedCache};
+use storage::{
+    AudienceId, ChangeFeed, Database, StorageError, Timestamp, Versioned, VersionedCache,
+};
 
 use crate::audiences::{self, Audience};
 use crate::sealing::{CannotOpen, Sealer};
@@ -51,6 +53,7 @@ pub enum StartError {
 pub(crate) struct Ring {
     pub(crate) audience: Audience,
     pub(crate) active: OpenedKey,
+    jwks: Jwks,
 }
 
 /// What an organization issues with, and what its verifiers see.
@@ -79,6 +82,13 @@ impl OrganizationIssuer {
         &self.jwks
     }
 
+    /// The keys that verify the tokens of one audience; `None` when there is no such audience.
+    pub fn jwks_of(&self, audience: AudienceId) -> Option<&Jwks> {
+        let mut rings = self.rings.values();
+        let ring = rings.find(|ring| ring.audience.id == audience)?;
+        Some(&ring.jwks)
+    }
+
     fn build(
         sealer: &Sealer,
         organization: &Slug,
@@ -90,7 +100,7 @@ impl OrganizationIssuer {
         for key in keys {
             let opened = open(sealer, organization, key)?;
             if key.state == KeyState::Active {
-                active.insert(key.audience, opened);
+                active.insert(key.ring.audience, opened);
             }
         }
         let mut rings = BTreeMap::new();
@@ -101,7 +111,15 @@ impl OrganizationIssuer {
                     organization: organization.clone(),
                     audience: audience.name.to_string(),
                 })?;
-            rings.insert(audience.name.to_string(), Ring { audience, active });
+            let own = keys.iter().filter(|key| key.ring.audience == audience.id);
+            let jwks = Jwks::of(own);
+            let name = audience.name.to_string();
+            let ring = Ring {
+                audience,
+                active,
+                jwks,
+            };
+            rings.insert(name, ring);
         }
         Ok(Self {
             rings,
@@ -118,11 +136,14 @@ fn open(sealer: &Sealer, organization: &Slug, key: &StoredKey) -> Result<OpenedK
 }
 
 impl Jwks {
-    /// The key that signs now comes first.
-    fn of(keys: &[StoredKey]) -> Self {
-        let mut keys: Vec<&StoredKey> = keys.iter().collect();
+    /// The key that signs now comes first. A shared secret is never among them.
+    fn of<'k>(keys: impl IntoIterator<Item = &'k StoredKey>) -> Self {
+        let mut keys: Vec<&StoredKey> = keys.into_iter().collect();
         keys.sort_by_key(|key| key.state != KeyState::Active);
-        let keys: Vec<_> = keys.iter().map(|key| &key.public_jwk).collect();
+        let keys: Vec<_> = keys
+            .iter()
+            .filter_map(|key| key.public_jwk.as_ref())
+            .collect();
         let body = json!({ "keys": keys }).to_string();
         let etag = format!(
             "\"{}\"",
@@ -193,10 +214,10 @@ impl Rings {
         audience: &Audience,
         now: Timestamp,
     ) -> Result<[StoredKey; 2], signing_keys::GenerateError> {
-        let owner = (audience.organization, audience.id);
+        let ring = audience.ring();
         Ok([
-            StoredKey::generate(&self.sealer, owner, KeyState::Active, now)?,
-            StoredKey::generate(&self.sealer, owner, KeyState::Next, now)?,
+            StoredKey::generate(&self.sealer, ring, KeyState::Active, now)?,
+            StoredKey::generate(&self.sealer, ring, KeyState::Next, now)?,
         ])
     }
 }

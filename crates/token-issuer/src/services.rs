@@ -24,7 +24,7 @@ use crate::metadata::PublicUrl;
 use crate::rings::{Rings, StartError};
 use crate::sealing::Sealer;
 use crate::sessions::Recorder;
-use crate::signing_keys::{self, GenerateError};
+use crate::signing_keys::{self, GenerateError, SigningAlgorithm};
 
 /// What the services are built from.
 #[derive(Debug)]
@@ -286,6 +286,7 @@ fn default_audience(
         name: AudienceName::parse(DEFAULT_AUDIENCE)
             .map_err(|error| StorageError::corrupt("audience name", error))?,
         aud: DEFAULT_AUDIENCE.to_owned(),
+        algorithm: SigningAlgorithm::default(),
         limits: DEFAULT_LIMITS,
         created_at: clock.now(),
     })

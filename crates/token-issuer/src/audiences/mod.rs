@@ -5,6 +5,8 @@ pub(crate) mod store;
 use policy::{AudienceLimits, AudienceName};
 use storage::{AudienceId, OrganizationId, Timestamp};
 
+use crate::signing_keys::{RingId, SigningAlgorithm};
+
 /// A relying party.
 #[derive(Clone, Debug)]
 pub struct Audience {
@@ -16,10 +18,22 @@ pub struct Audience {
     pub name: AudienceName,
     /// The `aud` claim of its tokens.
     pub aud: String,
+    /// How its tokens are signed; for good, for its keys are made for it.
+    pub algorithm: SigningAlgorithm,
     /// How long its tokens live.
     pub limits: AudienceLimits,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl Audience {
+    pub(crate) fn ring(&self) -> RingId {
+        RingId {
+            organization: self.organization,
+            audience: self.id,
+            algorithm: self.algorithm,
+        }
+    }
 }
 
 /// The audience that every organization starts with, and that requests mean when they name none.

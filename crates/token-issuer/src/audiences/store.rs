@@ -2,6 +2,7 @@ use policy::{AudienceLimits, AudienceName};
 use storage::{AudienceId, Conn, OrganizationId, StorageError, Timestamp, execute, fetch_all};
 
 use super::Audience;
+use crate::signing_keys::SigningAlgorithm;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -9,6 +10,7 @@ struct Row {
     organization_id: OrganizationId,
     name: String,
     aud: String,
+    algorithm: String,
     default_ttl_seconds: i32,
     max_ttl_seconds: i32,
     created_at: Timestamp,
@@ -27,6 +29,8 @@ impl TryFrom<Row> for Audience {
             name: AudienceName::parse(&row.name)
                 .map_err(|error| StorageError::corrupt("audience name", error))?,
             aud: row.aud,
+            algorithm: SigningAlgorithm::parse(&row.algorithm)
+                .ok_or_else(|| StorageError::corrupt("signing algorithm", &row.algorithm))?,
             limits: AudienceLimits {
                 default_ttl_seconds: seconds(row.default_ttl_seconds)?,
                 max_ttl_seconds: seconds(row.max_ttl_seconds)?,
@@ -41,11 +45,12 @@ pub(crate) async fn insert(conn: Conn<'_>, audience: &Audience) -> Result<(), St
         conn,
         "insert into audiences (id, organization_id, name, aud, algorithm, default_ttl_seconds,
                                 max_ttl_seconds, created_at)
-         values ($1, $2, $3, $4, 'ES256', $5, $6, $7)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
         audience.id,
         audience.organization,
         audience.name.as_ref(),
         &audience.aud,
+        audience.algorithm.as_str(),
         i64::from(audience.limits.default_ttl_seconds),
         i64::from(audience.limits.max_ttl_seconds),
         audience.created_at,
@@ -60,7 +65,7 @@ pub(crate) async fn list(
     fetch_all!(
         conn,
         Row,
-        "select id, organization_id, name, aud, default_ttl_seconds, max_ttl_seconds, created_at
+        "select id, organization_id, name, aud, algorithm, default_ttl_seconds, max_ttl_seconds, created_at
          from audiences where organization_id = $1 order by name, id",
         organization,
     )?

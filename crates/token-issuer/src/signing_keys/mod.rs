@@ -4,15 +4,22 @@
 //! live) or *retired*. The database keeps at most one active and one next key per audience. Private keys are sealed
 //! at rest (see [`crate::sealing`]) and bound to organization, audience, `kid` and algorithm.
 
+mod algorithm;
+mod key_pair;
 pub(crate) mod store;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
-use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, EncodingKey};
-use secrecy::{ExposeSecret, SecretSlice};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::Jwk;
+use key_admin::random::{self, NoRandomness};
+use serde_json::json;
 use storage::{AudienceId, OrganizationId, Timestamp};
 
 use crate::sealing::{CannotOpen, CannotSeal, Sealer};
+
+pub use algorithm::SigningAlgorithm;
+pub(crate) use key_pair::KeyPair;
+pub use key_pair::UnusableKey;
 
 /// Where a key stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +48,22 @@ impl KeyState {
     }
 }
 
+/// Whose a key is, and how it signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RingId {
+    pub(crate) organization: OrganizationId,
+    pub(crate) audience: AudienceId,
+    pub(crate) algorithm: SigningAlgorithm,
+}
+
 /// A signing key as the database holds it.
 #[derive(Clone, Debug)]
 pub struct StoredKey {
     pub(crate) kid: String,
-    pub(crate) organization: OrganizationId,
-    pub(crate) audience: AudienceId,
+    pub(crate) ring: RingId,
     pub(crate) state: KeyState,
-    pub(crate) public_jwk: Jwk,
+    /// `None` for HS256.
+    pub(crate) public_jwk: Option<Jwk>,
     pub(crate) sealed_private_key: Vec<u8>,
     pub(crate) created_at: Timestamp,
     pub(crate) activated_at: Option<Timestamp>,
@@ -59,7 +74,10 @@ pub struct StoredKey {
 pub enum GenerateError {
     /// The cryptographic library refused.
     #[error("a signing key could not be generated")]
-    Library,
+    Library(#[from] UnusableKey),
+    /// The operating system gave no randomness.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     /// The private key could not be sealed.
     #[error(transparent)]
     Seal(#[from] CannotSeal),
@@ -68,7 +86,9 @@ pub enum GenerateError {
 /// A private key, ready to sign.
 pub(crate) struct OpenedKey {
     pub(crate) kid: String,
-    pub(crate) encoding: EncodingKey,
+    pub(crate) pair: KeyPair,
+    /// The header of every token that it signs, in base64url.
+    header: String,
 }
 
 impl std::fmt::Debug for OpenedKey {
@@ -79,31 +99,65 @@ impl std::fmt::Debug for OpenedKey {
     }
 }
 
+impl OpenedKey {
+    fn new(kid: String, algorithm: SigningAlgorithm, pair: KeyPair) -> Self {
+        let header = json!({ "alg": algorithm, "typ": "at+jwt", "kid": kid });
+        Self {
+            header: BASE64_URL_SAFE_NO_PAD.encode(header.to_string()),
+            kid,
+            pair,
+        }
+    }
+
+    /// A compact JWS ([RFC 7515, section 7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)) of this payload.
+    pub(crate) fn sign(&self, payload: &[u8]) -> Result<String, UnusableKey> {
+        let mut token = String::with_capacity(self.token_bytes(payload.len()));
+        token.push_str(&self.header);
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+        let signature = self.pair.sign(token.as_bytes())?;
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token)
+    }
+
+    /// The length of the token that a payload of this many bytes becomes.
+    pub(crate) fn token_bytes(&self, payload: usize) -> usize {
+        let encoded = |bytes: usize| bytes.saturating_mul(4).div_ceil(3);
+        let dots = 2;
+        [
+            encoded(payload),
+            encoded(self.pair.signature_bytes()),
+            self.header.len(),
+            dots,
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+    }
+}
+
 impl StoredKey {
-    /// Makes an ES256 key (P-256, RFC 7518 section 3.4). Its `kid` is the RFC 7638 thumbprint.
+    /// Makes a key. Its `kid` is the RFC 7638 thumbprint; that of a shared secret, which nothing may be derived from,
+    /// is random.
     pub(crate) fn generate(
         sealer: &Sealer,
-        (organization, audience): (OrganizationId, AudienceId),
+        ring: RingId,
         state: KeyState,
         now: Timestamp,
     ) -> Result<Self, GenerateError> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-            .map_err(|_| GenerateError::Library)?;
-        let private: SecretSlice<u8> = pair
-            .to_pkcs8v1()
-            .map_err(|_| GenerateError::Library)?
+        let private = KeyPair::generate(ring.algorithm)?;
+        let public_jwk = KeyPair::read(ring.algorithm, &private)?.public_jwk()?;
+        let kid = match public_jwk
             .as_ref()
-            .to_vec()
-            .into();
-        let encoding = EncodingKey::from_ec_der(private.expose_secret());
-        let public_jwk = public_jwk(&encoding).map_err(|_| GenerateError::Library)?;
-        let kid = public_jwk.common.key_id.clone().unwrap_or_default();
-        let identity = identity(organization, audience, &kid);
+            .and_then(|jwk| jwk.common.key_id.clone())
+        {
+            Some(thumbprint) => thumbprint,
+            None => BASE64_URL_SAFE_NO_PAD.encode(random::bytes::<32>()?),
+        };
         Ok(Self {
-            sealed_private_key: sealer.seal(&identity, &private)?,
+            sealed_private_key: sealer.seal(&identity(ring, &kid), &private)?,
             kid,
-            organization,
-            audience,
+            ring,
             state,
             public_jwk,
             created_at: now,
@@ -113,28 +167,24 @@ impl StoredKey {
 
     /// Opens the private key, and makes sure that it is the one whose public half is published.
     pub(crate) fn open(&self, sealer: &Sealer) -> Result<OpenedKey, CannotOpen> {
-        let identity = identity(self.organization, self.audience, &self.kid);
+        let identity = identity(self.ring, &self.kid);
         let private = sealer.open(&identity, &self.sealed_private_key)?;
-        let encoding = EncodingKey::from_ec_der(private.expose_secret());
-        match public_jwk(&encoding) {
-            Ok(public) if public == self.public_jwk => Ok(OpenedKey {
-                kid: self.kid.clone(),
-                encoding,
-            }),
+        let algorithm = self.ring.algorithm;
+        let pair = KeyPair::read(algorithm, &private).map_err(|_| CannotOpen)?;
+        match pair.public_jwk() {
+            Ok(public) if public == self.public_jwk => {
+                Ok(OpenedKey::new(self.kid.clone(), algorithm, pair))
+            }
             _ => Err(CannotOpen),
         }
     }
 }
 
-fn identity(organization: OrganizationId, audience: AudienceId, kid: &str) -> String {
-    format!("signing_keys/{organization}/{audience}/{kid}/ES256")
-}
-
-/// The public half with `kid`, `use` and `alg`, as the JWKS shows it.
-fn public_jwk(encoding: &EncodingKey) -> jsonwebtoken::errors::Result<Jwk> {
-    let mut jwk = Jwk::from_encoding_key(encoding, Algorithm::ES256)?;
-    jwk.common.key_id = Some(jwk.thumbprint(ThumbprintHash::SHA256)?);
-    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-    jwk.common.key_algorithm = Some(jsonwebtoken::jwk::KeyAlgorithm::ES256);
-    Ok(jwk)
+fn identity(ring: RingId, kid: &str) -> String {
+    let RingId {
+        organization,
+        audience,
+        algorithm,
+    } = ring;
+    format!("signing_keys/{organization}/{audience}/{kid}/{algorithm}")
 }

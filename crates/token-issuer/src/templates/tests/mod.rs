@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 use aws_lc_rs::hmac;
 use key_admin::KeyCeiling;
 use policy::{
-    AudienceLimits, CompiledCeiling, Decision, Grant, GrantRequest, PolicySnapshot, Resource,
-    RoleName,
+    AudienceLimits, CompiledCeiling, Decision, Grant, GrantRequest, PolicyDocument, PolicySnapshot,
+    Resource, RoleName,
 };
 use serde_json::{Map, Value, json};
 
@@ -49,8 +49,13 @@ fn policy() -> &'static (PolicySnapshot, CompiledCeiling) {
             ]);
             let roles = serde_json::from_value(roles).unwrap();
             let attributes = serde_json::from_value(attributes).unwrap();
-            let policy = PolicySnapshot::compile(1, roles, attributes).await.unwrap();
-            let ceiling = policy.ceiling("k", &KeyCeiling::default()).await.unwrap();
+            let document = PolicyDocument {
+                roles,
+                attributes,
+                ..PolicyDocument::default()
+            };
+            let policy = document.compile(1).await.unwrap();
+            let ceiling = policy.ceiling(&KeyCeiling::default()).unwrap();
             (policy, ceiling)
         };
         // Tests that run on a runtime of their own cannot start another on their thread.
