@@ -3,10 +3,15 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 use time::Date;
-use time::format_description::well_known::Iso8601;
+use time::format_description::StaticFormatDescription;
+use time::macros::format_description;
 
 /// The largest whole number that every JSON reader reads exactly (RFC 8259 section 6): 2⁵³ − 1.
 const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
+
+/// RFC 3339's `full-date`, whose year has four digits.
+const DAY: StaticFormatDescription = format_description!("[year]-[month]-[day]");
+const DAY_LENGTH: usize = 10;
 
 /// An attribute cannot be used as a filter. Refuse the request: do not run the query without the filter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -142,8 +147,7 @@ fn number(name: &str, value: &Value) -> Result<f64> {
 
 fn date<'a>(name: &str, value: &'a Value) -> Result<&'a str> {
     let date = text(name, value)?;
-    // The length alone tells apart ISO 8601's other spellings of a day.
-    if date.len() == 10 && date.as_bytes()[4] == b'-' && Date::parse(date, &Iso8601::DATE).is_ok() {
+    if Date::parse(date, DAY).is_ok() && date.len() == DAY_LENGTH {
         Ok(date)
     } else {
         Err(wrong(name))

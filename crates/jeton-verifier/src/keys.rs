@@ -39,7 +39,7 @@ pub(crate) enum Key {
     Es256(ParsedPublicKey),
     /// `EdDSA`, RS256 and PS256: the parsed key carries the algorithm.
     Public(ParsedPublicKey),
-    Hs256(hmac::Key),
+    Hs256(Box<hmac::Key>),
 }
 
 impl Key {
@@ -85,7 +85,7 @@ impl Key {
 
     pub(crate) fn hs256(secret: &[u8]) -> Option<Self> {
         (secret.len() >= MIN_SECRET_BYTES)
-            .then(|| Self::Hs256(hmac::Key::new(hmac::HMAC_SHA256, secret)))
+            .then(|| Self::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret))))
     }
 
     /// Whether the signature over the message is this key's.

@@ -190,6 +190,10 @@ impl RemoteVerifierBuilder {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
+        let issuer = fetch::allowed(self.rules.issuer())?;
+        if issuer.query().is_some() || issuer.fragment().is_some() {
+            return Err(SettingsError::Url);
+        }
         let snapshots = self.revocations.map(|(_, algorithm)| algorithm);
         if [Some(self.algorithm), snapshots].contains(&Some(Algorithm::Hs256)) {
             return Err(SettingsError::Symmetric);

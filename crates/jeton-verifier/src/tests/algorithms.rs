@@ -100,7 +100,7 @@ fn debug_output_of_a_verifier_has_no_secret() {
     let verifier = verifier_of(&Signer::with_secret(SECRET));
     let output = format!("{verifier:?}");
     assert!(
-        output.contains("HS256") && !output.contains("0123456789"),
+        output.contains("Hs256") && !output.contains("0123456789"),
         "{output}"
     );
 }

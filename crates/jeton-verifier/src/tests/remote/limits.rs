@@ -36,6 +36,8 @@ async fn plain_http_is_for_this_machine_alone() {
         "tokens.example.com",
         "https://",
         "https://user:secret@tokens.example.com",
+        "https://tokens.example.com?org=acme",
+        "https://tokens.example.com/#acme",
     ] {
         assert!(matches!(build(issuer), Err(SettingsError::Url)), "{issuer}");
     }
