@@ -19,7 +19,7 @@ pub enum AttributeError {
     /// The token does not carry it, or carries `null`.
     #[error("the token has no attribute `{0}`")]
     Absent(String),
-    /// It is an empty text or list, or a list with an empty text in it.
+    /// It is a blank text or an empty list, or a list with a blank text in it.
     #[error("the attribute `{0}` is empty")]
     Empty(String),
     /// It is of another type than the one asked for.
@@ -39,7 +39,7 @@ impl Attributes {
         Self(attributes)
     }
 
-    /// A text, not empty.
+    /// A text, not blank.
     pub fn string(&self, name: &str) -> Result<&str> {
         text(name, self.present(name)?)
     }
@@ -64,7 +64,7 @@ impl Attributes {
         date(name, self.present(name)?)
     }
 
-    /// A list of texts: at least one, none of them empty.
+    /// A list of texts: at least one, none of them blank.
     pub fn strings(&self, name: &str) -> Result<Vec<&str>> {
         self.list(name, text)
     }
@@ -122,7 +122,7 @@ fn wrong(name: &str) -> AttributeError {
 fn text<'a>(name: &str, value: &'a Value) -> Result<&'a str> {
     match value.as_str() {
         None => Err(wrong(name)),
-        Some("") => Err(AttributeError::Empty(name.to_owned())),
+        Some(blank) if blank.trim().is_empty() => Err(AttributeError::Empty(name.to_owned())),
         Some(text) => Ok(text),
     }
 }

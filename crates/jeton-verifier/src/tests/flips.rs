@@ -44,7 +44,7 @@ proptest! {
         let (before, after) = token.split_at(at);
         let replaced = format!("{before}{character}{}", &after[1..]);
         prop_assert!(replaced == token || verifier.verify(&replaced, NOW).is_err());
-        let inserted = format!("{}{}{}", before, character, after);
+        let inserted = format!("{before}{character}{after}");
         prop_assert!(verifier.verify(&inserted, NOW).is_err());
         let taken = format!("{before}{}", &after[1..]);
         prop_assert!(verifier.verify(&taken, NOW).is_err());

@@ -11,5 +11,6 @@ mod layer;
 mod remote;
 mod revocations;
 mod session_tokens;
+mod signatures;
 mod support;
 mod vectors;

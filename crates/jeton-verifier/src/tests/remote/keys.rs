@@ -174,7 +174,7 @@ async fn a_retired_key_is_refused_once_the_set_is_fetched_again() {
 async fn an_outage_is_bridged_with_the_old_keys_for_a_bounded_time() {
     let (issuer, signer) = (Issuer::start().await, key("k1"));
     issuer.publish([&signer]);
-    let grace = Duration::from_secs(600);
+    let grace = Duration::from_mins(10);
     let verifier = issuer.builder().key_grace(grace).build().unwrap();
     verifier.refresh().await.unwrap();
     issuer.answer_status(JWKS, StatusCode::INTERNAL_SERVER_ERROR);

@@ -12,7 +12,7 @@ use crate::{
 async fn start() -> (Issuer, Signer) {
     let (issuer, signer) = (Issuer::start().await, Signer::es256());
     issuer.publish([&signer]);
-    issuer.revoke(&signer, 1, json!([]), json!([]));
+    issuer.revoke(&signer, 1, &json!([]), &json!([]));
     (issuer, signer)
 }
 
@@ -36,7 +36,7 @@ async fn a_revoked_session_is_refused_after_the_next_poll() {
     let verifier = verifier(&issuer);
     let token = issuer.token(&signer);
     let session = verifier.verify(&token).await.unwrap().jti;
-    issuer.revoke(&signer, 2, json!([session]), json!([]));
+    issuer.revoke(&signer, 2, &json!([session]), &json!([]));
     issuer.clock.advance(4);
     verifier.refresh().await.unwrap();
     assert!(verifier.verify(&token).await.is_ok());
@@ -64,7 +64,7 @@ async fn every_kind_of_cutoff_is_refused_and_later_tokens_are_not() {
         assert!(verifier.verify(&token).await.is_ok());
         cutoff["before_ms"] = json!(issuer.clock.unix_seconds() * 1000);
         let version = 2 + u64::try_from(at).unwrap();
-        issuer.revoke(&signer, version, json!([]), json!([cutoff]));
+        issuer.revoke(&signer, version, &json!([]), &json!([cutoff]));
         issuer.clock.advance(5);
         verifier.refresh().await.unwrap();
         assert_eq!(
@@ -113,7 +113,7 @@ async fn tokens_are_refused_when_revocations_are_too_old() {
     let refused = verifier.verify(&issuer.token(&signer)).await;
     assert_eq!(refused, Err(VerifyError::RevocationsUnavailable));
     assert!(!verifier.status().ready);
-    issuer.revoke(&signer, 1, json!([]), json!([]));
+    issuer.revoke(&signer, 1, &json!([]), &json!([]));
     issuer.clock.advance(5);
     assert!(verifier.verify(&issuer.token(&signer)).await.is_ok());
 }
@@ -139,7 +139,7 @@ async fn a_snapshot_that_is_refused_leaves_the_one_held_in_use() {
     let verifier = verifier(&issuer);
     let token = issuer.token(&signer);
     let session = verifier.verify(&token).await.unwrap().jti;
-    issuer.revoke(&signer, 5, json!([session]), json!([]));
+    issuer.revoke(&signer, 5, &json!([session]), &json!([]));
     issuer.clock.advance(5);
     verifier.refresh().await.unwrap();
 
@@ -216,7 +216,7 @@ async fn a_snapshot_signed_with_a_new_key_fetches_the_key() {
     let session = verifier.verify(&token).await.unwrap().jti;
     let new = Signer::new(Algorithm::Es256, "k2");
     issuer.publish([&signer, &new]);
-    issuer.revoke(&new, 2, json!([session]), json!([]));
+    issuer.revoke(&new, 2, &json!([session]), &json!([]));
     issuer.clock.advance(5);
     verifier.refresh().await.unwrap();
     assert_eq!(verifier.verify(&token).await, Err(VerifyError::Revoked));
@@ -230,7 +230,7 @@ async fn snapshots_are_es256_of_the_issuers_own_set_whatever_the_tokens_are() {
     let snapshots = Signer::new(Algorithm::Es256, "ec");
     let polling = RevocationPolling::default();
     issuer.publish([&tokens, &snapshots]);
-    issuer.revoke(&snapshots, 1, json!([]), json!([]));
+    issuer.revoke(&snapshots, 1, &json!([]), &json!([]));
     let shared = issuer
         .builder_for(Algorithm::EdDsa)
         .with_revocations(polling)
@@ -260,7 +260,7 @@ async fn snapshots_are_es256_of_the_issuers_own_set_whatever_the_tokens_are() {
         .unwrap();
     assert!(apart.verify(&issuer.token(&tokens)).await.is_ok());
     let error = {
-        issuer.revoke(&tokens, 2, json!([]), json!([]));
+        issuer.revoke(&tokens, 2, &json!([]), &json!([]));
         issuer.clock.advance(5);
         apart.refresh().await.unwrap_err()
     };
@@ -276,7 +276,7 @@ async fn the_task_in_the_background_polls() {
     let verifier = verifier(&issuer);
     let token = issuer.token(&signer);
     let session = verifier.verify(&token).await.unwrap().jti;
-    issuer.revoke(&signer, 2, json!([session]), json!([]));
+    issuer.revoke(&signer, 2, &json!([session]), &json!([]));
     issuer.clock.advance(5);
     while verifier.verify_held(&token) != Err(VerifyError::Revoked) {
         tokio::task::yield_now().await;

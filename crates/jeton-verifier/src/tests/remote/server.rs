@@ -153,7 +153,7 @@ impl Issuer {
     }
 
     /// Publishes a revocation snapshot, as of now.
-    pub(super) fn revoke(&self, signer: &Signer, version: u64, sessions: Value, cutoffs: Value) {
+    pub(super) fn revoke(&self, signer: &Signer, version: u64, sessions: &Value, cutoffs: &Value) {
         let now = self.clock.unix_seconds();
         self.answer_snapshot(signer.sign_snapshot(&json!({
             "iss": self.issuer(), "iat": now, "exp": now + 600, "version": version,
