@@ -101,8 +101,9 @@ impl Key {
     }
 }
 
-/// Whether a signature is 32 bytes of r and 32 of s, each between 1 and the order less one (CVE-2022-21449).
-fn in_range(signature: &[u8]) -> bool {
+/// Whether a signature is 32 bytes of r and 32 of s, each between 1 and the order less one (CVE-2022-21449). The
+/// library refuses others too; that one did not was the flaw.
+pub(crate) fn in_range(signature: &[u8]) -> bool {
     let number = |bytes: &[u8]| bytes.iter().any(|byte| *byte != 0) && *bytes < P256_ORDER[..];
     signature.len() == 64 && number(&signature[..32]) && number(&signature[32..])
 }

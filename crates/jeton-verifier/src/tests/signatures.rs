@@ -1,6 +1,7 @@
 //! Numbers that are no signature, and two that are the same one.
 
 use super::support::{NOW, Signer, claims, encode, verifier_of};
+use crate::keys::in_range;
 use crate::{Algorithm, VerifyError};
 
 fn refused(token: &str, signer: &Signer) -> VerifyError {
@@ -40,6 +41,7 @@ fn signatures_of_zero_or_out_of_range_are_refused() {
         [&[0x30, 68, 2, 32][..], r, &[2, 32], s].concat(),
     ] {
         let altered = format!("{message}.{}", encode(&signature));
+        assert!(!in_range(&signature) || signature == [s, r].concat());
         assert_eq!(
             refused(&altered, &signer),
             VerifyError::Signature,

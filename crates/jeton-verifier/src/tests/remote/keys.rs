@@ -73,6 +73,30 @@ async fn the_age_of_keys_is_bounded_on_both_sides() {
 }
 
 #[tokio::test]
+async fn the_time_that_an_answer_has_spent_in_caches_is_taken_off() {
+    let (issuer, signer) = (Issuer::start().await, key("k1"));
+    let headers = vec![
+        ("cache-control", "max-age=300".to_owned()),
+        ("age", "280".to_owned()),
+    ];
+    let (status, body) = (StatusCode::OK, super::super::support::jwks([&signer]));
+    issuer.answer(
+        JWKS,
+        Page {
+            status,
+            headers,
+            body,
+        },
+    );
+    let verifier = issuer.builder().build().unwrap();
+    for (seconds, fetches) in [(0, 1), (19, 1), (1, 2)] {
+        issuer.clock.advance(seconds);
+        verifier.refresh().await.unwrap();
+        assert_eq!(issuer.count(JWKS), fetches);
+    }
+}
+
+#[tokio::test]
 async fn a_new_key_is_fetched_when_a_token_names_it() {
     let (issuer, old, new) = (Issuer::start().await, key("k1"), key("k2"));
     issuer.publish([&old]);
