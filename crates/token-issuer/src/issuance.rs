@@ -7,7 +7,7 @@ use key_admin::{ApiKeyContext, RefusalLog, Slug};
 use policy::operations::markers::IssueSessionToken;
 use policy::{Decision, Denial, Grant, GrantRequest, Permitted, PolicyError, PolicyService};
 use secrecy::SecretString;
-use storage::{Clock, SessionId, Versioned};
+use storage::{ChangeFeed, Clock, Database, SessionId, Versioned};
 
 use crate::claims::{Claims, ClaimsError, SignedToken};
 use crate::metadata::PublicUrl;
@@ -86,32 +86,17 @@ pub enum IssueError {
 /// The service of this crate.
 #[derive(Debug)]
 pub struct TokenIssuer {
+    pub(crate) database: Database,
+    pub(crate) feed: Arc<ChangeFeed>,
     pub(crate) rings: Rings,
-    recorder: Recorder,
-    refusals: Arc<RefusalLog>,
-    policy: Arc<PolicyService>,
-    clock: Arc<dyn Clock>,
-    public_url: PublicUrl,
+    pub(crate) recorder: Recorder,
+    pub(crate) refusals: Arc<RefusalLog>,
+    pub(crate) policy: Arc<PolicyService>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) public_url: PublicUrl,
 }
 
 impl TokenIssuer {
-    pub(crate) fn new(
-        rings: Rings,
-        (recorder, refusals): (Recorder, Arc<RefusalLog>),
-        policy: Arc<PolicyService>,
-        clock: Arc<dyn Clock>,
-        public_url: PublicUrl,
-    ) -> Self {
-        Self {
-            rings,
-            recorder,
-            refusals,
-            policy,
-            clock,
-            public_url,
-        }
-    }
-
     /// Issues one token: decide, sign, record, and only then answer.
     pub async fn issue(
         &self,

@@ -7,6 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use key_admin::{Organization, Slug};
+use secrecy::SecretSlice;
 use serde_json::json;
 use storage::{
     AudienceId, ChangeFeed, Database, StorageError, Timestamp, Versioned, VersionedCache,
@@ -14,7 +15,7 @@ use storage::{
 
 use crate::audiences::{self, Audience};
 use crate::sealing::{CannotOpen, Sealer};
-use crate::signing_keys::{self, KeyState, OpenedKey, StoredKey};
+use crate::signing_keys::{self, KeyState, OpenedKey, RingId, StoredKey};
 
 /// How long verifiers may keep a JWKS, in seconds. A next key is published at least this long before it signs.
 pub const JWKS_MAX_AGE_SECONDS: u32 = 300;
@@ -206,6 +207,27 @@ impl Rings {
             self.load(&organization.slug).await?;
         }
         Ok(())
+    }
+
+    /// A fresh key of a ring.
+    pub(crate) fn fresh_key(
+        &self,
+        ring: RingId,
+        state: KeyState,
+        now: Timestamp,
+    ) -> Result<StoredKey, signing_keys::GenerateError> {
+        StoredKey::generate(&self.sealer, ring, state, now)
+    }
+
+    /// An imported key of a ring.
+    pub(crate) fn seal(
+        &self,
+        ring: RingId,
+        private: &SecretSlice<u8>,
+        state: KeyState,
+        now: Timestamp,
+    ) -> Result<StoredKey, signing_keys::GenerateError> {
+        StoredKey::seal(&self.sealer, ring, private, state, now)
     }
 
     /// A fresh ring: the key that signs from now on, and its successor.

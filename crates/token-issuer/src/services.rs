@@ -18,7 +18,7 @@ use storage::{
     record_change,
 };
 
-use crate::audiences::{self, Audience, DEFAULT_AUDIENCE, DEFAULT_LIMITS};
+use crate::audiences::{self, Audience, AudienceSettings, DEFAULT_AUDIENCE, DEFAULT_LIMITS};
 use crate::issuance::TokenIssuer;
 use crate::metadata::PublicUrl;
 use crate::rings::{Rings, StartError};
@@ -170,8 +170,16 @@ impl Services {
         let rings = Rings::new(database.clone(), feed.clone(), sealer);
         rings.check_all().await?;
         let recorder = Recorder::start(database.clone());
-        let records = (recorder, keys.refusals().clone());
-        let issuer = TokenIssuer::new(rings, records, policy.clone(), clock.clone(), public_url);
+        let issuer = TokenIssuer {
+            database: database.clone(),
+            feed: feed.clone(),
+            rings,
+            recorder,
+            refusals: keys.refusals().clone(),
+            policy: policy.clone(),
+            clock: clock.clone(),
+            public_url,
+        };
         let authorizer = Authorizer::new().await?;
         Ok(Self {
             database,
@@ -288,6 +296,7 @@ fn default_audience(
         aud: DEFAULT_AUDIENCE.to_owned(),
         algorithm: SigningAlgorithm::default(),
         limits: DEFAULT_LIMITS,
+        settings: AudienceSettings::default(),
         created_at: clock.now(),
     })
 }

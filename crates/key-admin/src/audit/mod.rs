@@ -39,13 +39,24 @@ pub enum Actor {
     CommandLine,
     /// Somebody who found a key and proved it.
     Finder,
+    /// The server itself, by its schedule.
+    Server,
 }
 
 impl Act {
     /// By somebody on the machine itself.
     pub fn on_command_line() -> Self {
+        Self::without_request(Actor::CommandLine)
+    }
+
+    /// By the server itself.
+    pub fn by_server() -> Self {
+        Self::without_request(Actor::Server)
+    }
+
+    fn without_request(actor: Actor) -> Self {
         Self {
-            actor: Actor::CommandLine,
+            actor,
             client: None,
             request_id: None,
         }
@@ -59,6 +70,7 @@ impl Actor {
             Self::User(_) => "user",
             Self::CommandLine => "command_line",
             Self::Finder => "finder",
+            Self::Server => "server",
         }
     }
 
@@ -66,7 +78,7 @@ impl Actor {
         match self {
             Self::ApiKey(id) => id.to_string(),
             Self::User(id) => id.to_string(),
-            Self::CommandLine | Self::Finder => String::new(),
+            Self::CommandLine | Self::Finder | Self::Server => String::new(),
         }
     }
 }
@@ -91,7 +103,7 @@ pub struct AuditEvent {
     pub id: AuditEventId,
     /// When.
     pub at: Timestamp,
-    /// `api_key`, `user`, `command_line`, or `finder` of a leaked key.
+    /// `api_key`, `user`, `command_line`, `server`, or `finder` of a leaked key.
     pub actor_kind: String,
     /// Which one; empty for the command line and finders.
     pub actor_id: String,

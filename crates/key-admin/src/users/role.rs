@@ -68,7 +68,7 @@ impl Reach {
             (Actor::CommandLine, None) => UserRole::Owner,
             (Actor::ApiKey(_) | Actor::User(_), None) => UserRole::Admin,
             // Whoever finds a key reports it and does nothing else.
-            (Actor::Finder, None) => UserRole::Viewer,
+            (Actor::Finder | Actor::Server, None) => UserRole::Viewer,
         })
     }
 

@@ -1,11 +1,21 @@
 //! Audiences: the relying parties that tokens are for.
 
+mod origin;
+mod service;
+mod settings;
 pub(crate) mod store;
 
 use policy::{AudienceLimits, AudienceName};
 use storage::{AudienceId, OrganizationId, Timestamp};
 
 use crate::signing_keys::{RingId, SigningAlgorithm};
+
+pub use origin::{InvalidOrigin, WebOrigin};
+pub use service::{AudienceError, AudiencePatch, NewAudience};
+pub use settings::{
+    AudienceSettings, ClaimSettings, DEFAULT_TOKEN_BYTES, MAX_GRACE_SECONDS, MAX_ORIGINS,
+    MAX_SESSION_SECONDS, MIN_TOKEN_BYTES, Renewal, SettingsFault, TokenType,
+};
 
 /// A relying party.
 #[derive(Clone, Debug)]
@@ -22,9 +32,18 @@ pub struct Audience {
     pub algorithm: SigningAlgorithm,
     /// How long its tokens live.
     pub limits: AudienceLimits,
+    /// Everything else about its tokens.
+    pub settings: AudienceSettings,
     /// When it was made.
     pub created_at: Timestamp,
 }
+
+/// The most audiences of one organization.
+pub const MAX_AUDIENCES: usize = 100;
+/// The longest `aud`, in bytes.
+pub const MAX_AUD_BYTES: usize = 255;
+/// No token lives longer, in seconds.
+pub const MAX_TTL_SECONDS: u32 = 86_400;
 
 impl Audience {
     pub(crate) fn ring(&self) -> RingId {

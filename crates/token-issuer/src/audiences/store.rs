@@ -1,7 +1,10 @@
 use policy::{AudienceLimits, AudienceName};
-use storage::{AudienceId, Conn, OrganizationId, StorageError, Timestamp, execute, fetch_all};
+use sqlx::types::Json;
+use storage::{
+    AudienceId, Conn, OrganizationId, StorageError, Timestamp, execute, fetch_all, fetch_optional,
+};
 
-use super::Audience;
+use super::{Audience, AudienceSettings};
 use crate::signing_keys::SigningAlgorithm;
 
 #[derive(sqlx::FromRow)]
@@ -13,6 +16,7 @@ struct Row {
     algorithm: String,
     default_ttl_seconds: i32,
     max_ttl_seconds: i32,
+    settings: Json<AudienceSettings>,
     created_at: Timestamp,
 }
 
@@ -35,6 +39,7 @@ impl TryFrom<Row> for Audience {
                 default_ttl_seconds: seconds(row.default_ttl_seconds)?,
                 max_ttl_seconds: seconds(row.max_ttl_seconds)?,
             },
+            settings: row.settings.0,
             created_at: row.created_at,
         })
     }
@@ -44,8 +49,8 @@ pub(crate) async fn insert(conn: Conn<'_>, audience: &Audience) -> Result<(), St
     execute!(
         conn,
         "insert into audiences (id, organization_id, name, aud, algorithm, default_ttl_seconds,
-                                max_ttl_seconds, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                                max_ttl_seconds, settings, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         audience.id,
         audience.organization,
         audience.name.as_ref(),
@@ -53,9 +58,63 @@ pub(crate) async fn insert(conn: Conn<'_>, audience: &Audience) -> Result<(), St
         audience.algorithm.as_str(),
         i64::from(audience.limits.default_ttl_seconds),
         i64::from(audience.limits.max_ttl_seconds),
+        Json(&audience.settings),
         audience.created_at,
     )?;
     Ok(())
+}
+
+/// Stores what can change.
+pub(crate) async fn update(conn: Conn<'_>, audience: &Audience) -> Result<bool, StorageError> {
+    let changed = execute!(
+        conn,
+        "update audiences set aud = $3, default_ttl_seconds = $4, max_ttl_seconds = $5, settings = $6
+         where organization_id = $1 and id = $2 and deleted_at is null",
+        audience.organization,
+        audience.id,
+        &audience.aud,
+        i64::from(audience.limits.default_ttl_seconds),
+        i64::from(audience.limits.max_ttl_seconds),
+        Json(&audience.settings),
+    )?;
+    Ok(changed == 1)
+}
+
+/// Sessions still name it, so its row stays; its name becomes free.
+pub(crate) async fn delete(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    id: AudienceId,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    let changed = execute!(
+        conn,
+        "update audiences set deleted_at = $3, name = $4
+         where organization_id = $1 and id = $2 and deleted_at is null",
+        organization,
+        id,
+        now,
+        id.to_string(),
+    )?;
+    Ok(changed == 1)
+}
+
+pub(crate) async fn find(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    id: AudienceId,
+) -> Result<Option<Audience>, StorageError> {
+    fetch_optional!(
+        conn,
+        Row,
+        "select id, organization_id, name, aud, algorithm, default_ttl_seconds, max_ttl_seconds, settings,
+                created_at
+         from audiences where organization_id = $1 and id = $2 and deleted_at is null",
+        organization,
+        id,
+    )?
+    .map(Audience::try_from)
+    .transpose()
 }
 
 pub(crate) async fn list(
@@ -65,8 +124,9 @@ pub(crate) async fn list(
     fetch_all!(
         conn,
         Row,
-        "select id, organization_id, name, aud, algorithm, default_ttl_seconds, max_ttl_seconds, created_at
-         from audiences where organization_id = $1 order by name, id",
+        "select id, organization_id, name, aud, algorithm, default_ttl_seconds, max_ttl_seconds, settings,
+                created_at
+         from audiences where organization_id = $1 and deleted_at is null order by name, id",
         organization,
     )?
     .into_iter()

@@ -35,7 +35,7 @@ pub(crate) enum KeyPair {
     EdDsa(Ed25519KeyPair),
     Rs256(RsaKeyPair),
     Ps256(RsaKeyPair),
-    Hs256(hmac::Key),
+    Hs256(Box<hmac::Key>),
 }
 
 impl KeyPair {
@@ -84,7 +84,9 @@ impl KeyPair {
             SigningAlgorithm::Rs256 => Self::Rs256(rsa(bytes)?),
             SigningAlgorithm::Ps256 => Self::Ps256(rsa(bytes)?),
             SigningAlgorithm::Hs256 if bytes.len() < MIN_SECRET_BYTES => return Err(UnusableKey),
-            SigningAlgorithm::Hs256 => Self::Hs256(hmac::Key::new(hmac::HMAC_SHA256, bytes)),
+            SigningAlgorithm::Hs256 => {
+                Self::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
+            }
         })
     }
 

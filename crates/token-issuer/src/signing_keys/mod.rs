@@ -6,12 +6,14 @@
 
 mod algorithm;
 mod key_pair;
+mod service;
 pub(crate) mod store;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use key_admin::random::{self, NoRandomness};
+use secrecy::SecretSlice;
 use serde_json::json;
 use storage::{AudienceId, OrganizationId, Timestamp};
 
@@ -20,29 +22,34 @@ use crate::sealing::{CannotOpen, CannotSeal, Sealer};
 pub use algorithm::SigningAlgorithm;
 pub(crate) use key_pair::KeyPair;
 pub use key_pair::UnusableKey;
+pub use service::{ListedKey, ROTATION_SECONDS, RingError};
 
 /// Where a key stands in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyState {
-    /// Published, so that verifiers know it before it signs.
-    Next,
     /// The one that signs.
     Active,
+    /// Published, so that verifiers know it before it signs.
+    Next,
     /// Published until the last token it signed has expired.
     Previous,
+    /// Out of use, and in no JWKS.
+    Retired,
 }
 
 impl KeyState {
-    pub(crate) fn as_str(self) -> &'static str {
+    /// The name in answers.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Next => "next",
             Self::Active => "active",
             Self::Previous => "previous",
+            Self::Retired => "retired",
         }
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Next, Self::Active, Self::Previous]
+        [Self::Active, Self::Next, Self::Previous, Self::Retired]
             .into_iter()
             .find(|state| state.as_str() == text)
     }
@@ -146,7 +153,18 @@ impl StoredKey {
         now: Timestamp,
     ) -> Result<Self, GenerateError> {
         let private = KeyPair::generate(ring.algorithm)?;
-        let public_jwk = KeyPair::read(ring.algorithm, &private)?.public_jwk()?;
+        Self::seal(sealer, ring, &private, state, now)
+    }
+
+    /// Takes a private key in. See [`generate`](Self::generate) for its `kid`.
+    pub(crate) fn seal(
+        sealer: &Sealer,
+        ring: RingId,
+        private: &SecretSlice<u8>,
+        state: KeyState,
+        now: Timestamp,
+    ) -> Result<Self, GenerateError> {
+        let public_jwk = KeyPair::read(ring.algorithm, private)?.public_jwk()?;
         let kid = match public_jwk
             .as_ref()
             .and_then(|jwk| jwk.common.key_id.clone())
@@ -155,7 +173,7 @@ impl StoredKey {
             None => BASE64_URL_SAFE_NO_PAD.encode(random::bytes::<32>()?),
         };
         Ok(Self {
-            sealed_private_key: sealer.seal(&identity(ring, &kid), &private)?,
+            sealed_private_key: sealer.seal(&identity(ring, &kid), private)?,
             kid,
             ring,
             state,

@@ -1,6 +1,8 @@
 use jsonwebtoken::jwk::Jwk;
 use sqlx::types::Json;
-use storage::{AudienceId, Conn, OrganizationId, StorageError, Timestamp, execute, fetch_all};
+use storage::{
+    AudienceId, Conn, OrganizationId, StorageError, Timestamp, execute, fetch_all, fetch_optional,
+};
 
 use super::{KeyState, RingId, SigningAlgorithm, StoredKey};
 
@@ -57,6 +59,24 @@ pub(crate) async fn insert(conn: Conn<'_>, key: &StoredKey) -> Result<(), Storag
     Ok(())
 }
 
+/// Takes every key of an audience out of use, for good.
+pub(crate) async fn retire_all(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    audience: AudienceId,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    execute!(
+        conn,
+        "update signing_keys set state = 'retired', retired_at = $3
+         where organization_id = $1 and audience_id = $2 and state <> 'retired'",
+        organization,
+        audience,
+        now,
+    )?;
+    Ok(())
+}
+
 /// The organization's published keys: all but the retired.
 pub(crate) async fn published(
     conn: Conn<'_>,
@@ -74,4 +94,84 @@ pub(crate) async fn published(
     .into_iter()
     .map(StoredKey::try_from)
     .collect()
+}
+
+/// Moves a key on in its life, if it still is where it was read.
+pub(crate) async fn change_state(
+    conn: Conn<'_>,
+    key: &StoredKey,
+    state: KeyState,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    let activated_at = if state == KeyState::Active {
+        Some(now)
+    } else {
+        key.activated_at
+    };
+    let left_at = matches!(state, KeyState::Previous | KeyState::Retired).then_some(now);
+    let changed = execute!(
+        conn,
+        "update signing_keys set state = $4, activated_at = $5, retired_at = $6
+         where kid = $1 and organization_id = $2 and state = $3",
+        &key.kid,
+        key.ring.organization,
+        key.state.as_str(),
+        state.as_str(),
+        activated_at,
+        left_at,
+    )?;
+    Ok(changed == 1)
+}
+
+/// Is there a key of this name in any ring, of any organization?
+pub(crate) async fn is_known(conn: Conn<'_>, kid: &str) -> Result<bool, StorageError> {
+    let sql = "select kid from signing_keys where kid = $1";
+    Ok(fetch_optional!(conn, (String,), sql, kid)?.is_some())
+}
+
+/// The rings whose key began to sign before this time.
+pub(crate) async fn due(
+    conn: Conn<'_>,
+    before: Timestamp,
+) -> Result<Vec<(OrganizationId, AudienceId)>, StorageError> {
+    fetch_all!(
+        conn,
+        (OrganizationId, AudienceId),
+        "select k.organization_id, k.audience_id
+         from signing_keys k join audiences a on a.id = k.audience_id
+         where k.state = 'active' and k.activated_at < $1 and a.deleted_at is null and a.algorithm <> 'HS256'
+         order by k.kid",
+        before,
+    )
+}
+
+/// Keys that stopped signing before this time.
+pub(crate) async fn left_before(
+    conn: Conn<'_>,
+    before: Timestamp,
+) -> Result<Vec<(OrganizationId, String)>, StorageError> {
+    fetch_all!(
+        conn,
+        (OrganizationId, String),
+        "select organization_id, kid from signing_keys where state = 'previous' and retired_at < $1 order by kid",
+        before,
+    )
+}
+
+/// Retires a previous key.
+pub(crate) async fn retire_previous(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    kid: &str,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    execute!(
+        conn,
+        "update signing_keys set state = 'retired', retired_at = $3
+         where organization_id = $1 and kid = $2 and state = 'previous'",
+        organization,
+        kid,
+        now,
+    )?;
+    Ok(())
 }

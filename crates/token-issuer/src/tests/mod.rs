@@ -2,6 +2,7 @@
 
 mod issuing;
 mod organizations;
+mod rings;
 mod starting;
 mod tokens;
 mod usage;
@@ -35,6 +36,7 @@ const NOW: Timestamp = Timestamp::from_unix_micros(1_767_225_600_500_000);
 struct App {
     database: Database,
     services: Services,
+    clock: Arc<ManualClock>,
     organization: Organization,
     owner: PrincipalId,
     caller: Permitted<IssueSessionToken>,
@@ -42,16 +44,24 @@ struct App {
 
 impl App {
     async fn on(database: Database) -> Self {
-        let services = start(&database, MASTER).await.unwrap();
+        let clock = Arc::new(ManualClock::at(NOW));
+        let services = start_at(&database, MASTER, clock.clone()).await.unwrap();
         let (organization, owner) = found(&services, "acme", "ada@example.com").await.unwrap();
         let caller = caller(&services, &organization, owner).await;
         Self {
             caller: services.authorizer.permit(caller).unwrap(),
             database,
             services,
+            clock,
             organization,
             owner,
         }
+    }
+
+    async fn default(&self) -> crate::audiences::Audience {
+        let audiences = self.services.issuer.audiences(self.organization.id).await;
+        let mut audiences = audiences.unwrap().into_iter();
+        audiences.find(|it| it.name.as_str() == "default").unwrap()
     }
 
     async fn issues(&self, subject: &str) -> Result<IssuedToken, IssueError> {
@@ -76,9 +86,17 @@ impl App {
 
 /// Starts a server, as `jeton serve` does.
 async fn start(database: &Database, master: &str) -> Result<Services, ServicesError> {
+    start_at(database, master, Arc::new(ManualClock::at(NOW))).await
+}
+
+async fn start_at(
+    database: &Database,
+    master: &str,
+    clock: Arc<ManualClock>,
+) -> Result<Services, ServicesError> {
     Services::start(ServiceSettings {
         database: database.clone(),
-        clock: Arc::new(ManualClock::at(NOW)),
+        clock,
         master: MasterSecret::parse(master).unwrap(),
         public_url: PublicUrl::parse("https://tokens.example.com").unwrap(),
         staleness_bound: Duration::from_hours(1),

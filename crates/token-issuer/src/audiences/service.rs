@@ -1,0 +1,241 @@
+//! Making, changing and removing audiences, each with its key ring and its audit event in one transaction.
+
+use key_admin::audit::{self, Act, Deed};
+use policy::{AudienceLimits, AudienceName};
+use serde_json::{Value, json};
+use storage::{AudienceId, OrganizationId, StorageError, Transaction, record_change};
+
+use super::{
+    Audience, AudienceSettings, DEFAULT_AUDIENCE, MAX_AUD_BYTES, MAX_AUDIENCES, MAX_TTL_SECONDS,
+    SettingsFault, store,
+};
+use crate::issuance::TokenIssuer;
+use crate::signing_keys::{self, GenerateError, SigningAlgorithm};
+
+/// An audience to be.
+#[derive(Clone, Debug)]
+pub struct NewAudience {
+    /// What requests call it.
+    pub name: AudienceName,
+    /// The `aud` of its tokens; `None` for its name.
+    pub aud: Option<String>,
+    /// How its tokens are signed.
+    pub algorithm: SigningAlgorithm,
+    /// How long its tokens live.
+    pub limits: AudienceLimits,
+    /// Everything else.
+    pub settings: AudienceSettings,
+}
+
+/// A change of an audience; `None` keeps what is.
+#[derive(Clone, Debug, Default)]
+pub struct AudiencePatch {
+    /// The `aud` of its tokens from now on.
+    pub aud: Option<String>,
+    /// How long its tokens live from now on.
+    pub limits: Option<AudienceLimits>,
+    /// Everything else, as a whole.
+    pub settings: Option<AudienceSettings>,
+}
+
+/// Why an audience was not made or changed. Nothing of it remains.
+#[derive(Debug, thiserror::Error)]
+pub enum AudienceError {
+    /// There is none of this id.
+    #[error("there is no such audience")]
+    NotFound,
+    /// There is one of this name.
+    #[error("there is an audience of this name already")]
+    Exists,
+    /// The organization has as many as it may.
+    #[error("an organization has at most {MAX_AUDIENCES} audiences")]
+    TooMany,
+    /// Requests that name no audience mean this one.
+    #[error("the audience `{DEFAULT_AUDIENCE}` stays")]
+    IsDefault,
+    /// `aud` is not usable.
+    #[error("`aud` has 1 to {MAX_AUD_BYTES} bytes, without control characters")]
+    Aud,
+    /// The lifetimes are not usable.
+    #[error(
+        "lifetimes are at least 1 second and at most {MAX_TTL_SECONDS}, the default no longer than the maximum"
+    )]
+    Lifetimes,
+    /// The settings are not usable; these are all their faults.
+    #[error("the settings are not usable")]
+    Settings(Vec<SettingsFault>),
+    /// A key could not be made.
+    #[error(transparent)]
+    Keys(#[from] GenerateError),
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl TokenIssuer {
+    /// The organization's audiences, by name.
+    pub async fn audiences(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<Audience>, StorageError> {
+        let mut read = self.database.read().await?;
+        store::list(read.conn(), organization).await
+    }
+
+    /// One audience of the organization.
+    pub async fn audience(
+        &self,
+        organization: OrganizationId,
+        id: AudienceId,
+    ) -> Result<Audience, AudienceError> {
+        let mut read = self.database.read().await?;
+        let found = store::find(read.conn(), organization, id).await?;
+        found.ok_or(AudienceError::NotFound)
+    }
+
+    /// Makes an audience with a key that signs and one that will.
+    pub async fn create_audience(
+        &self,
+        act: &Act,
+        organization: OrganizationId,
+        new: NewAudience,
+    ) -> Result<Audience, AudienceError> {
+        let audience = Audience {
+            id: AudienceId::new(&*self.clock),
+            organization,
+            aud: new.aud.unwrap_or_else(|| new.name.to_string()),
+            name: new.name,
+            algorithm: new.algorithm,
+            limits: new.limits,
+            settings: new.settings,
+            created_at: self.clock.now(),
+        };
+        check(&audience)?;
+        let keys = self.rings.fresh_keys(&audience, audience.created_at)?;
+        let mut tx = self.database.write().await?;
+        // First, for its lock: of two audiences made at once, the second is counted after the first.
+        record_change(&mut tx, organization).await?;
+        let others = store::list(tx.conn(), organization).await?;
+        if others.iter().any(|it| it.name == audience.name) {
+            return Err(AudienceError::Exists);
+        }
+        if others.len() >= MAX_AUDIENCES {
+            return Err(AudienceError::TooMany);
+        }
+        store::insert(tx.conn(), &audience).await?;
+        for key in keys {
+            signing_keys::store::insert(tx.conn(), &key).await?;
+        }
+        let detail = json!({ "after": seen(&audience) });
+        self.commit_audience(act, tx, &audience, ("audience.create", detail))
+            .await?;
+        Ok(audience)
+    }
+
+    /// Changes an audience. Tokens that exist stay what they are.
+    pub async fn update_audience(
+        &self,
+        act: &Act,
+        organization: OrganizationId,
+        id: AudienceId,
+        patch: AudiencePatch,
+    ) -> Result<Audience, AudienceError> {
+        let mut tx = self.database.write().await?;
+        record_change(&mut tx, organization).await?;
+        let before = store::find(tx.conn(), organization, id).await?;
+        let before = before.ok_or(AudienceError::NotFound)?;
+        let mut after = before.clone();
+        if let Some(aud) = patch.aud {
+            after.aud = aud;
+        }
+        if let Some(limits) = patch.limits {
+            after.limits = limits;
+        }
+        if let Some(settings) = patch.settings {
+            after.settings = settings;
+        }
+        check(&after)?;
+        if seen(&before) == seen(&after) {
+            return Ok(before);
+        }
+        if !store::update(tx.conn(), &after).await? {
+            return Err(AudienceError::NotFound);
+        }
+        let detail = json!({ "before": seen(&before), "after": seen(&after) });
+        self.commit_audience(act, tx, &after, ("audience.update", detail))
+            .await?;
+        Ok(after)
+    }
+
+    /// Removes an audience. Its keys are retired at once, so that its tokens verify nowhere any more.
+    pub async fn delete_audience(
+        &self,
+        act: &Act,
+        organization: OrganizationId,
+        id: AudienceId,
+    ) -> Result<(), AudienceError> {
+        let mut tx = self.database.write().await?;
+        record_change(&mut tx, organization).await?;
+        let before = store::find(tx.conn(), organization, id).await?;
+        let before = before.ok_or(AudienceError::NotFound)?;
+        if before.name.as_str() == DEFAULT_AUDIENCE {
+            return Err(AudienceError::IsDefault);
+        }
+        if !store::delete(tx.conn(), organization, id, self.clock.now()).await? {
+            return Err(AudienceError::NotFound);
+        }
+        signing_keys::store::retire_all(tx.conn(), organization, id, self.clock.now()).await?;
+        let detail = json!({ "before": seen(&before) });
+        self.commit_audience(act, tx, &before, ("audience.delete", detail))
+            .await?;
+        Ok(())
+    }
+
+    async fn commit_audience(
+        &self,
+        act: &Act,
+        mut tx: Transaction,
+        audience: &Audience,
+        (action, detail): (&'static str, Value),
+    ) -> Result<(), StorageError> {
+        let deed = Deed {
+            action,
+            target_kind: "audience",
+            target_id: audience.id.to_string(),
+            detail,
+        };
+        audit::record(&mut tx, &*self.clock, audience.organization, act, deed).await?;
+        tx.commit().await?;
+        self.feed.catch_up().await;
+        Ok(())
+    }
+}
+
+fn check(audience: &Audience) -> Result<(), AudienceError> {
+    let aud = &audience.aud;
+    let fits = (1..=MAX_AUD_BYTES).contains(&aud.len()) && aud.trim() == aud;
+    if !fits || aud.chars().any(char::is_control) {
+        return Err(AudienceError::Aud);
+    }
+    let AudienceLimits {
+        default_ttl_seconds,
+        max_ttl_seconds,
+    } = audience.limits;
+    if !(1..=max_ttl_seconds).contains(&default_ttl_seconds) || max_ttl_seconds > MAX_TTL_SECONDS {
+        return Err(AudienceError::Lifetimes);
+    }
+    let compiled = audience.settings.compile();
+    compiled.map(|_| ()).map_err(AudienceError::Settings)
+}
+
+/// What the audit trail shows of an audience.
+fn seen(audience: &Audience) -> Value {
+    json!({
+        "name": audience.name,
+        "aud": audience.aud,
+        "algorithm": audience.algorithm,
+        "default_ttl_seconds": audience.limits.default_ttl_seconds,
+        "max_ttl_seconds": audience.limits.max_ttl_seconds,
+        "settings": audience.settings,
+    })
+}
