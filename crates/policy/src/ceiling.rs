@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use key_admin::KeyCeiling;
 
 use crate::{
-    attributes::{AttributeValue, Scalar},
+    attributes::{AttributeValue, CompiledAttribute, Scalar},
     decision::{Denial, ReasonCode},
     name::{AttributeName, AudienceName, RoleName},
     snapshot::PolicySnapshot,
@@ -78,6 +78,14 @@ pub enum CeilingError {
         "this API key fixes attribute `{attribute}`, and limits it as well: one of both is enough"
     )]
     FixedAndAllowed {
+        /// The attribute.
+        attribute: AttributeName,
+    },
+    /// The key fixes or limits an attribute whose values lists of keys must not show.
+    #[error(
+        "this API key fixes or limits attribute `{attribute}`, which is sensitive: lists of keys would show its values"
+    )]
+    SensitiveAttribute {
         /// The attribute.
         attribute: AttributeName,
     },
@@ -169,6 +177,7 @@ impl PolicySnapshot {
             let attribute = self
                 .attribute(name)
                 .ok_or(CeilingError::FixedAttributeUndeclared)?;
+            check_not_sensitive(attribute)?;
             let value =
                 attribute
                     .read(json)
@@ -192,6 +201,7 @@ impl PolicySnapshot {
             let attribute = self
                 .attribute(name)
                 .ok_or(CeilingError::AllowedAttributeUndeclared)?;
+            check_not_sensitive(attribute)?;
             let name = attribute.name().clone();
             if ceiling.fixed_attributes.contains_key(name.as_str()) {
                 return Err(CeilingError::FixedAndAllowed { attribute: name });
@@ -218,6 +228,15 @@ fn audience_names(texts: &BTreeSet<String>) -> impl Iterator<Item = AudienceName
     texts
         .iter()
         .filter_map(|text| AudienceName::parse(text.as_str()).ok())
+}
+
+/// A ceiling is shown by lists of keys and in the audit trail.
+fn check_not_sensitive(attribute: &CompiledAttribute) -> Result<(), CeilingError> {
+    if attribute.is_sensitive() {
+        let attribute = attribute.name().clone();
+        return Err(CeilingError::SensitiveAttribute { attribute });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -319,7 +338,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_ceiling_that_cannot_be_honoured_refuses_everything() {
-        let declared = json!([{"name": "level", "type": "integer"}]);
+        let declared = json!([
+            {"name": "level", "type": "integer"},
+            {"name": "secret", "type": "string", "sensitive": true},
+        ]);
         let policy = snapshot(vec![role("viewer", &[])], declared).await;
         let bad = [
             json!({"fixed_attributes": {"tenant_id": "t-1"}}),
@@ -331,6 +353,8 @@ mod tests {
             json!({"allowed_attributes": {"level": [[1]]}}),
             json!({"fixed_attributes": {"level": 1}, "allowed_attributes": {"level": [1]}}),
             json!({"max_ttl_seconds": 0}),
+            json!({"fixed_attributes": {"secret": "s-1"}}),
+            json!({"allowed_attributes": {"secret": ["s-1"]}}),
         ];
         for ceiling in bad {
             let error = policy.ceiling(&ceiling_of(ceiling.clone())).unwrap_err();

@@ -1,4 +1,12 @@
 //! What can be wrong with a policy as a whole.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `code` | a stable name for each fault |
+//! | `place` | where in a document a fault is |
+
+mod code;
+mod place;
 
 use crate::{
     attributes::DeclarationFault,
@@ -6,11 +14,73 @@ use crate::{
     decision::Denial,
     name::{AttributeName, RoleName},
     row_rules::RowRuleFault,
+    text::misleads,
 };
+
+pub use code::FaultCode;
+
+/// The most roles of one policy.
+pub const MAX_ROLES: usize = 10_000;
+/// The most attributes of one policy.
+pub const MAX_ATTRIBUTES: usize = 1_000;
+/// The most permissions of all roles of one policy.
+pub const MAX_PERMISSIONS: usize = 100_000;
+/// The most names in `inherits` of all roles of one policy.
+pub const MAX_LINKS: usize = 100_000;
+/// The most roles that one role inherits, directly or through others.
+pub const MAX_INHERITED: usize = 256;
+/// The most audiences that one role lists.
+pub const MAX_AUDIENCES: usize = 100;
+/// The longest description of a role or an attribute, in characters.
+pub const MAX_DESCRIPTION: usize = 1_000;
 
 /// One thing wrong with a policy. Names only what the policy's author wrote.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyFault {
+    /// More roles than [`MAX_ROLES`].
+    #[error("{count} roles; at most 10000 are possible")]
+    TooManyRoles {
+        /// How many there are.
+        count: usize,
+    },
+    /// More attributes than [`MAX_ATTRIBUTES`].
+    #[error("{count} attributes; at most 1000 are possible")]
+    TooManyAttributes {
+        /// How many there are.
+        count: usize,
+    },
+    /// More permissions than [`MAX_PERMISSIONS`].
+    #[error("the roles have {count} permissions; at most 100000 are possible")]
+    TooManyPermissions {
+        /// How many all roles have.
+        count: usize,
+    },
+    /// More names in `inherits` than [`MAX_LINKS`].
+    #[error("the roles inherit {count} times; at most 100000 are possible")]
+    TooManyLinks {
+        /// How many all roles have.
+        count: usize,
+    },
+    /// A role inherits more others than [`MAX_INHERITED`], directly or through others.
+    #[error("role `{role}` inherits more than 256 roles, directly or through others")]
+    TooManyInherited {
+        /// The role.
+        role: RoleName,
+    },
+    /// A role lists more audiences than [`MAX_AUDIENCES`].
+    #[error("role `{role}` lists {count} audiences; at most 100 are possible")]
+    TooManyAudiences {
+        /// The role.
+        role: RoleName,
+        /// How many it lists.
+        count: usize,
+    },
+    /// A role's description is longer than [`MAX_DESCRIPTION`], or has characters that no line of text has.
+    #[error("role `{role}`: {UNUSABLE_DESCRIPTION}")]
+    RoleDescription {
+        /// The role.
+        role: RoleName,
+    },
     /// Two roles have the same name.
     #[error("role `{role}` is declared twice")]
     DuplicateRole {
@@ -102,6 +172,15 @@ pub enum PolicyFault {
     /// A row rule is wrong.
     #[error(transparent)]
     RowRule(RowRuleFault),
+}
+
+/// What is wrong with a description, for roles and attributes alike.
+pub(crate) const UNUSABLE_DESCRIPTION: &str =
+    "`description` must have at most 1000 characters, none of them control characters";
+
+/// Is it a description that every database, log and table can show?
+pub(crate) fn is_description(text: &str) -> bool {
+    text.chars().nth(MAX_DESCRIPTION).is_none() && !misleads(text)
 }
 
 /// Why a policy cannot be decided with.

@@ -18,7 +18,8 @@
 //! | `roles` | roles and the shape of their inheritance |
 //! | `attributes` | declarations, and the typed values that pass them |
 //! | `text` | what texts from requests may consist of |
-//! | `fault` | what can be wrong with a policy |
+//! | `fault` | what can be wrong with a policy, and where in a document |
+//! | `object` | JSON objects, and nothing else, as structs |
 //! | `snapshot`, `ceiling` | a policy, and a key under it, compiled |
 //! | `row_rules` | which rows of which tables a token may see, for databases to enforce |
 //! | `decision` | requests, the checks, grants and reasons |
@@ -38,6 +39,7 @@ mod defaults;
 mod document;
 mod fault;
 mod name;
+mod object;
 pub mod operations;
 mod permissions;
 mod roles;
@@ -63,7 +65,10 @@ pub use decision::{
     Reason, ReasonCode, ReasonKind, Resource, Step,
 };
 pub use document::{Change, PolicyDiff, PolicyDocument};
-pub use fault::{CompileError, PolicyFault};
+pub use fault::{
+    CompileError, FaultCode, MAX_ATTRIBUTES, MAX_AUDIENCES, MAX_DESCRIPTION, MAX_INHERITED,
+    MAX_LINKS, MAX_PERMISSIONS, MAX_ROLES, PolicyFault,
+};
 pub use name::{AttributeName, AudienceName, Identifier, MAX_NAME_LENGTH, NameError, RoleName};
 pub use operations::{Authorizer, NotPermitted, Operation, Permitted};
 pub use permissions::{

@@ -1,12 +1,13 @@
 //! Roles as an organization declares them, and the shape their inheritance must have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    fault::PolicyFault,
+    fault::{MAX_INHERITED, PolicyFault},
     name::{AttributeName, AudienceName, RoleName},
+    object,
     permissions::RolePermission,
 };
 
@@ -28,7 +29,11 @@ pub struct Role {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub inherits: BTreeSet<RoleName>,
     /// What the role allows or denies by itself, without what it inherits.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "object::each",
+        skip_serializing_if = "BTreeSet::is_empty"
+    )]
     pub permissions: BTreeSet<RolePermission>,
     /// Attributes that a token with this role must carry.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -103,7 +108,49 @@ pub(crate) fn inheritance_faults(roles: &BTreeMap<RoleName, Role>) -> Vec<Policy
             .into_keys()
             .map(|role| PolicyFault::InheritanceCycle { role: role.clone() }),
     );
+    if faults.is_empty() {
+        faults = breadth_faults(roles);
+    }
     faults
+}
+
+/// The roles that inherit too many others. Only for roles without cycles and of bounded depth: it goes that deep.
+fn breadth_faults(roles: &BTreeMap<RoleName, Role>) -> Vec<PolicyFault> {
+    let mut known = HashMap::new();
+    for role in roles.values() {
+        inherited(role, roles, &mut known);
+    }
+    let too_many = roles.keys().filter(|name| known.get(name) == Some(&None));
+    too_many
+        .map(|role| PolicyFault::TooManyInherited { role: role.clone() })
+        .collect()
+}
+
+/// All that `role` inherits; `None` when that is more than [`MAX_INHERITED`].
+fn inherited<'a>(
+    role: &'a Role,
+    roles: &'a BTreeMap<RoleName, Role>,
+    known: &mut HashMap<&'a RoleName, Option<HashSet<&'a RoleName>>>,
+) {
+    if known.contains_key(&role.name) {
+        return;
+    }
+    let mut all = Some(HashSet::new());
+    for parent in role.inherits.iter().filter_map(|name| roles.get(name)) {
+        inherited(parent, roles, known);
+        all = match (all, known.get(&parent.name)) {
+            (Some(mut all), Some(Some(theirs))) => {
+                all.insert(&parent.name);
+                all.extend(theirs);
+                Some(all).filter(|all| all.len() <= MAX_INHERITED)
+            }
+            _ => None,
+        };
+        if all.is_none() {
+            break;
+        }
+    }
+    known.insert(&role.name, all);
 }
 
 #[cfg(test)]
@@ -165,6 +212,29 @@ mod tests {
             parent: role_name("ghost"),
         };
         assert_eq!(faults(&[role("a", &["ghost"])]), [fault]);
+    }
+
+    #[test]
+    fn a_role_inherits_a_bounded_number_of_others() {
+        let hub = |count: usize| {
+            let names: Vec<_> = (0..count).map(|index| format!("r{index}")).collect();
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            let leaves = names.iter().map(|name| role(name, &[]));
+            let mut roles: Vec<_> = leaves.collect();
+            roles.push(role("hub", &names));
+            roles
+        };
+        assert_eq!(faults(&hub(MAX_INHERITED)), []);
+        let one_more = PolicyFault::TooManyInherited {
+            role: role_name("hub"),
+        };
+        assert_eq!(faults(&hub(MAX_INHERITED + 1)), [one_more]);
+        let mut around = hub(MAX_INHERITED);
+        around.push(role("top", &["hub"]));
+        let through_another = PolicyFault::TooManyInherited {
+            role: role_name("top"),
+        };
+        assert_eq!(faults(&around), [through_another]);
     }
 
     #[test]

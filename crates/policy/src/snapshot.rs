@@ -11,7 +11,10 @@ use crate::{
     attributes::{AttributeDeclaration, AttributeValue, CompiledAttribute},
     casbin_engine::{Engine, Entity, Rules},
     defaults::Defaults,
-    fault::{CompileError, PolicyFault},
+    fault::{
+        CompileError, MAX_ATTRIBUTES, MAX_AUDIENCES, MAX_LINKS, MAX_PERMISSIONS, MAX_ROLES,
+        PolicyFault, is_description,
+    },
     name::{AttributeName, AudienceName, RoleName},
     roles::{Role, inheritance_faults},
     row_rules::{CompiledRowRules, RowRule, RowRuleDeclarations},
@@ -52,7 +55,10 @@ impl PolicySnapshot {
     /// casbin is asked here what each role inherits, and for every rule it holds. The work grows with the number of
     /// rules; a decision's does not.
     pub async fn compile(version: i64, document: PolicyDocument) -> Result<Self, CompileError> {
-        let mut faults = Vec::new();
+        let mut faults = size_faults(&document);
+        if !faults.is_empty() {
+            return Err(CompileError::Faults(faults));
+        }
         let attributes = compile_attributes(document.attributes, &mut faults);
         let roles = check_roles(document.roles, &attributes, &mut faults);
         check_references(&attributes, &roles, &mut faults);
@@ -119,6 +125,29 @@ impl PolicySnapshot {
     }
 }
 
+/// What is too much of it all. Nothing else is looked at then: the work would be too much as well.
+fn size_faults(document: &PolicyDocument) -> Vec<PolicyFault> {
+    let mut faults = Vec::new();
+    let roles = &document.roles;
+    let count = roles.len();
+    if count > MAX_ROLES {
+        faults.push(PolicyFault::TooManyRoles { count });
+    }
+    let count = roles.iter().map(|it| it.permissions.len()).sum();
+    if count > MAX_PERMISSIONS {
+        faults.push(PolicyFault::TooManyPermissions { count });
+    }
+    let count = roles.iter().map(|it| it.inherits.len()).sum();
+    if count > MAX_LINKS {
+        faults.push(PolicyFault::TooManyLinks { count });
+    }
+    let count = document.attributes.len();
+    if count > MAX_ATTRIBUTES {
+        faults.push(PolicyFault::TooManyAttributes { count });
+    }
+    faults
+}
+
 /// Attributes by name; a faulty one keeps its name, so that a role that requires it is not blamed too.
 type Attributes = BTreeMap<AttributeName, Option<CompiledAttribute>>;
 
@@ -163,9 +192,17 @@ fn check_roles(
             let role = role.name.clone();
             faults.push(PolicyFault::NoLifetime { role, field });
         }
-        if role.audiences.as_ref().is_some_and(BTreeSet::is_empty) {
-            let role = role.name.clone();
-            faults.push(PolicyFault::NoAudiences { role });
+        let name = || role.name.clone();
+        if !is_description(&role.description) {
+            faults.push(PolicyFault::RoleDescription { role: name() });
+        }
+        match role.audiences.as_ref().map(BTreeSet::len) {
+            Some(0) => faults.push(PolicyFault::NoAudiences { role: name() }),
+            Some(count) if count > MAX_AUDIENCES => {
+                let role = name();
+                faults.push(PolicyFault::TooManyAudiences { role, count });
+            }
+            _ => {}
         }
         if let Some(earlier) = roles.insert(role.name.clone(), role) {
             faults.push(PolicyFault::DuplicateRole { role: earlier.name });

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     AttributeKind,
     decision::ReasonCode,
+    fault::is_description,
     name::{AttributeName, RoleName},
     text::{is_blank, misleads},
 };
@@ -47,6 +48,12 @@ impl CompiledAttribute {
     /// Checks a declaration and makes it ready, or tells all that is wrong with it.
     pub(crate) fn new(declaration: AttributeDeclaration) -> Result<Self, Vec<DeclarationFault>> {
         let mut faults = Vec::new();
+        if !is_description(&declaration.description) {
+            faults.push(DeclarationFault::Description);
+        }
+        if declaration.sensitive && !declaration.from_role.is_empty() {
+            faults.push(DeclarationFault::SensitiveDefault);
+        }
         if !(1..=MAX_LENGTH).contains(&declaration.max_length) {
             faults.push(DeclarationFault::MaxLengthOutOfRange);
         }
@@ -338,6 +345,9 @@ fn compile_pattern(declaration: &AttributeDeclaration) -> Result<Option<Regex>, 
     }
     if pattern.chars().count() > MAX_PATTERN_LENGTH {
         return Err(DeclarationFault::PatternTooLong);
+    }
+    if misleads(pattern) {
+        return Err(DeclarationFault::PatternCharacters);
     }
     regex_of_limited_size(pattern)
         .and_then(|_| regex_of_limited_size(&format!("^(?:{pattern})$")))

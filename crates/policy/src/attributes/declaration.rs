@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{compiled::CompiledAttribute, value::ValueType};
 use crate::{
     decision::ReasonCode,
+    fault::UNUSABLE_DESCRIPTION,
     name::{AttributeName, RoleName},
 };
 
@@ -119,6 +120,9 @@ pub enum DeclarationFault {
     /// The pattern is longer than [`MAX_PATTERN_LENGTH`].
     #[error("`pattern` must have at most 1024 characters")]
     PatternTooLong,
+    /// The pattern has control characters, or characters that show as another text. Its language has escapes for them.
+    #[error("`pattern` must not contain control characters; write `\\n` or `\\x00`")]
+    PatternCharacters,
     /// The pattern is no regular expression, or one that would grow too large.
     #[error("`pattern` is not a usable regular expression: {detail}")]
     PatternInvalid {
@@ -150,6 +154,14 @@ pub enum DeclarationFault {
         /// Why a request with this value would be refused.
         code: ReasonCode,
     },
+    /// Values of a sensitive attribute stand in the policy, where everybody sees them who may read it.
+    #[error(
+        "`from_role` is not possible for a `sensitive` attribute: the policy would show its values"
+    )]
+    SensitiveDefault,
+    /// The description is too long, or has control characters.
+    #[error("{UNUSABLE_DESCRIPTION}")]
+    Description,
     /// `max_length` is 0 or over [`MAX_LENGTH`].
     #[error("`max_length` must be between 1 and 4096")]
     MaxLengthOutOfRange,

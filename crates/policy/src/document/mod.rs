@@ -8,7 +8,7 @@ mod diff;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttributeDeclaration, CompileError, PolicySnapshot, Role, RowRule};
+use crate::{AttributeDeclaration, CompileError, PolicySnapshot, Role, RowRule, object};
 
 pub use diff::{Change, PolicyDiff};
 
@@ -17,11 +17,16 @@ pub use diff::{Change, PolicyDiff};
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyDocument {
     /// The roles.
+    #[serde(deserialize_with = "object::each")]
     pub roles: Vec<Role>,
     /// The attributes.
+    #[serde(deserialize_with = "object::each")]
     pub attributes: Vec<AttributeDeclaration>,
     /// Which rows of which tables a token may see.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        deserialize_with = "object::each",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub row_rules: Vec<RowRule>,
 }
 

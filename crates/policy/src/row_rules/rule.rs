@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::name::{AttributeName, Identifier, RoleName};
+use crate::object::Object;
 
 /// The most rules of one policy.
 pub const MAX_ROW_RULES: usize = 1000;
@@ -37,7 +38,7 @@ pub struct RowRule {
 /// Which rows: a test of one column, or a group of conditions. Written as an object with `all`, with `any`, or with
 /// the fields of a [`ColumnTest`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Form", into = "Form")]
+#[serde(try_from = "Object<Form>", into = "Form")]
 pub enum Condition {
     /// Every one of these is true.
     All(Vec<Condition>),
@@ -132,10 +133,10 @@ fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>
     Value::deserialize(deserializer).map(Some)
 }
 
-impl TryFrom<Form> for Condition {
+impl TryFrom<Object<Form>> for Condition {
     type Error = ConditionFormError;
 
-    fn try_from(form: Form) -> Result<Self, ConditionFormError> {
+    fn try_from(Object(form): Object<Form>) -> Result<Self, ConditionFormError> {
         let no_operand = form.attribute.is_none() && form.value.is_none();
         match (form.all, form.any, form.column, form.operator) {
             (Some(all), None, None, None) if no_operand => Ok(Self::All(all)),
