@@ -1,6 +1,7 @@
 //! The service: decisions with the organization's current policy, and changes of it.
 
 mod edit;
+mod list;
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use storage::{
     ChangeFeed, Clock, Database, OrganizationId, StorageError, Transaction, Versioned,
     VersionedCache,
 };
+use tokio::sync::Mutex;
 
 use crate::{
     AudienceLimits, CeilingError, CompileError, CompiledCeiling, Decision, Denial, Explanation,
@@ -56,6 +58,8 @@ pub struct PolicyService {
     /// What was compiled: goes by the policy's own version, so that a new API key does not compile a policy again.
     compiled: Cache<OrganizationId, Arc<PolicySnapshot>>,
     ceilings: Cache<CeilingKey, Arc<CompiledCeiling>>,
+    /// Edits of one organization wait for each other here, so that those of one node never have to try again.
+    edits: Cache<OrganizationId, Arc<Mutex<()>>>,
 }
 
 impl PolicyService {
@@ -65,6 +69,7 @@ impl PolicyService {
             current: VersionedCache::new(feed.clone(), MAX_ORGANIZATIONS),
             compiled: Cache::new(MAX_ORGANIZATIONS),
             ceilings: Cache::new(MAX_CEILINGS),
+            edits: Cache::new(MAX_ORGANIZATIONS),
             database,
             feed,
             clock,

@@ -1,5 +1,6 @@
 //! Changes of a policy: checked as a whole before anything is written, written only if nobody else wrote meanwhile.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use key_admin::audit::{self, Act, Deed};
@@ -8,14 +9,16 @@ use storage::{OrganizationId, StorageError, record_change};
 
 use super::{PolicyError, PolicyService, compile};
 use crate::{
-    AttributeDeclaration, AttributeName, CompileError, PolicyDiff, PolicyDocument, Role, RoleName,
-    store,
+    AttributeDeclaration, AttributeName, CompileError, PolicyDiff, PolicyDocument, PolicySnapshot,
+    Role, RoleName, store,
 };
 
 /// Other edits that may come first before this one gives up.
 const MAX_ROUNDS: usize = 8;
 /// The most changes that one audit event lists.
 const MAX_CHANGES_IN_EVENT: usize = 200;
+/// The most that these changes take together, in bytes of JSON.
+const MAX_BYTES_IN_EVENT: usize = 64 * 1024;
 
 /// What an edit did.
 #[derive(Clone, Debug)]
@@ -174,6 +177,21 @@ impl PolicyService {
         .await
     }
 
+    /// What [`replace`](Self::replace) would do; writes nothing. The version is that of the policy as it stands.
+    pub async fn dry_run(
+        &self,
+        organization: OrganizationId,
+        expected: Option<i64>,
+        document: PolicyDocument,
+    ) -> Result<Edited, EditError> {
+        let change = |policy: &mut PolicyDocument| {
+            *policy = document.clone();
+            Ok(())
+        };
+        let Prepared { version, diff, .. } = self.prepare(organization, expected, &change).await?;
+        Ok(Edited { version, diff })
+    }
+
     /// Reads, changes, checks, and writes if the policy is still what was read.
     async fn edit(
         &self,
@@ -183,51 +201,103 @@ impl PolicyService {
         (action, target_kind, target_id): (&'static str, &'static str, String),
         change: impl Fn(&mut PolicyDocument) -> Result<(), EditError>,
     ) -> Result<Edited, EditError> {
+        let Ok(turn) = self
+            .edits
+            .get_or_insert_with(&organization, || Ok::<_, Infallible>(Arc::default()));
+        let _turn = turn.lock().await;
         for _ in 0..MAX_ROUNDS {
-            let (before, version) = self.document(organization).await?;
-            if expected.is_some_and(|expected| expected != version) {
-                return Err(EditError::Changed { current: version });
-            }
-            let mut after = before.clone();
-            change(&mut after)?;
-            after.sort();
-            let diff = PolicyDiff::between(&before, &after);
-            if diff.is_empty() {
+            let prepared = self.prepare(organization, expected, &change).await?;
+            let Some(compiled) = prepared.compiled else {
+                let Prepared { version, diff, .. } = prepared;
                 return Ok(Edited { version, diff });
-            }
+            };
             let deed = Deed {
                 action,
                 target_kind,
                 target_id: target_id.clone(),
-                detail: detail(&diff),
+                detail: detail(&prepared.diff),
             };
-            let compiled = compile(after.clone(), version).await;
-            let compiled = compiled.map_err(EditError::Invalid)?;
             let mut tx = self.database.write().await?;
             // First, for its lock: of two edits side by side, the second sees the first.
             let next = record_change(&mut tx, organization).await?;
-            if !store::advance(tx.conn(), organization, version, next).await? {
+            if !store::advance(tx.conn(), organization, prepared.version, next).await? {
                 continue;
             }
-            store::write(&mut tx, organization, &before, &after).await?;
+            store::write(&mut tx, organization, &prepared.before, &prepared.after).await?;
             audit::record(&mut tx, &*self.clock, organization, act, deed).await?;
             tx.commit().await?;
             let compiled = Arc::new(compiled.with_version(next));
             self.compiled.insert(organization, compiled);
             self.feed.catch_up().await;
-            let version = next;
-            return Ok(Edited { version, diff });
+            let diff = prepared.diff;
+            return Ok(Edited {
+                version: next,
+                diff,
+            });
         }
         Err(EditError::Busy)
     }
+
+    /// Reads, changes and checks.
+    async fn prepare(
+        &self,
+        organization: OrganizationId,
+        expected: Option<i64>,
+        change: &impl Fn(&mut PolicyDocument) -> Result<(), EditError>,
+    ) -> Result<Prepared, EditError> {
+        let (before, version) = self.document(organization).await?;
+        if expected.is_some_and(|expected| expected != version) {
+            return Err(EditError::Changed { current: version });
+        }
+        let mut after = before.clone();
+        change(&mut after)?;
+        after.sort();
+        let diff = PolicyDiff::between(&before, &after);
+        let mut compiled = None;
+        // A name that stands there twice is no difference, and still a fault.
+        if after != before {
+            let checked = compile(after.clone(), version).await;
+            compiled = Some(checked.map_err(EditError::Invalid)?);
+        }
+        Ok(Prepared {
+            compiled: compiled.filter(|_| !diff.is_empty()),
+            before,
+            after,
+            version,
+            diff,
+        })
+    }
 }
 
+/// An edit that can be written.
+struct Prepared {
+    before: PolicyDocument,
+    after: PolicyDocument,
+    /// The version of `before`.
+    version: i64,
+    diff: PolicyDiff,
+    /// `None` when there is nothing to write.
+    compiled: Option<PolicySnapshot>,
+}
+
+/// The changes for the audit trail. What would make the event too large is told by its path alone.
 fn detail(diff: &PolicyDiff) -> Value {
     let changes = diff.changes();
-    let told = &changes[..changes.len().min(MAX_CHANGES_IN_EVENT)];
-    let mut detail = json!({ "changes": told });
-    if told.len() < changes.len() {
-        detail["more_changes"] = (changes.len() - told.len()).into();
+    let told = changes.len().min(MAX_CHANGES_IN_EVENT);
+    let mut left = MAX_BYTES_IN_EVENT;
+    let changes_told = changes.iter().take(told).map(|change| {
+        let whole = json!(change);
+        let bytes = whole.to_string().len();
+        if bytes > left {
+            return json!({ "path": change.path });
+        }
+        left -= bytes;
+        whole
+    });
+    let changes_told: Vec<Value> = changes_told.collect();
+    let mut detail = json!({ "changes": changes_told });
+    if told < changes.len() {
+        detail["more_changes"] = (changes.len() - told).into();
     }
     detail
 }
