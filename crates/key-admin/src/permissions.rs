@@ -42,6 +42,12 @@ permissions! {
     OrganizationRead = "organization:read",
     /// Change the organization's settings.
     OrganizationWrite = "organization:write",
+    /// Read the policy.
+    PolicyRead = "policy:read",
+    /// Change the policy.
+    PolicyWrite = "policy:write",
+    /// Ask what a token allows.
+    TokensIntrospect = "tokens:introspect",
 }
 
 impl Permission {

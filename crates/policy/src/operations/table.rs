@@ -102,6 +102,34 @@ operations! {
     DeleteServiceAccount = "deleteServiceAccount" needs Some(Permission::UsersWrite),
     /// List what happened.
     ListAuditEvents = "listAuditEvents" needs Some(Permission::AuditRead),
+    /// Show the policy.
+    GetPolicy = "getPolicy" needs Some(Permission::PolicyRead),
+    /// Replace the policy.
+    ReplacePolicy = "replacePolicy" needs Some(Permission::PolicyWrite),
+    /// List roles.
+    ListRoles = "listRoles" needs Some(Permission::PolicyRead),
+    /// Show a role.
+    GetRole = "getRole" needs Some(Permission::PolicyRead),
+    /// Declare a role.
+    CreateRole = "createRole" needs Some(Permission::PolicyWrite),
+    /// Declare a role anew.
+    ReplaceRole = "replaceRole" needs Some(Permission::PolicyWrite),
+    /// Remove a role.
+    DeleteRole = "deleteRole" needs Some(Permission::PolicyWrite),
+    /// List attributes.
+    ListAttributes = "listAttributes" needs Some(Permission::PolicyRead),
+    /// Show an attribute.
+    GetAttribute = "getAttribute" needs Some(Permission::PolicyRead),
+    /// Declare an attribute.
+    CreateAttribute = "createAttribute" needs Some(Permission::PolicyWrite),
+    /// Declare an attribute anew.
+    ReplaceAttribute = "replaceAttribute" needs Some(Permission::PolicyWrite),
+    /// Remove an attribute.
+    DeleteAttribute = "deleteAttribute" needs Some(Permission::PolicyWrite),
+    /// Ask what a token allows.
+    Authorize = "authorize" needs Some(Permission::TokensIntrospect),
+    /// Ask which rows a token may see.
+    GetRowFilters = "getRowFilters" needs Some(Permission::TokensIntrospect),
 }
 
 /// The permissions that a user's role includes. Keys of a user hold at most these.

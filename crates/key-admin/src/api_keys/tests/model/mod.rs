@@ -30,7 +30,7 @@ const ROLES: [Option<UserRole>; 5] = [
 #[derive(Clone, Debug)]
 struct Shape {
     owner: usize,
-    permissions: u8,
+    permissions: u16,
     roles: Option<u8>,
     audiences: Option<u8>,
     fixed: [u8; 2],
@@ -75,7 +75,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
         proptest::option::weighted(0.7, (1_u32..4, 1_u32..4)),
         proptest::option::weighted(0.7, 1_i64..4),
     );
-    ((0..ROLES.len(), any::<u8>()), ceiling, limits).prop_map(
+    ((0..ROLES.len(), any::<u16>()), ceiling, limits).prop_map(
         |(
             (owner, permissions),
             (roles, audiences, attributes),
