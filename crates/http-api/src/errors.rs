@@ -7,7 +7,7 @@ use key_admin::{
     AuthenticateError, ChangeKeyError, CreateKeyError, OrganizationError, ServiceAccountError,
     UserError,
 };
-use policy::{Denial, NotPermitted, PolicyError, ReasonKind};
+use policy::{CompileError, Denial, EditError, NotPermitted, PolicyError, PolicyFault, ReasonKind};
 use storage::StorageError;
 use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
 use token_issuer::sessions::RecordError;
@@ -109,7 +109,7 @@ impl From<NotCovered> for Problem {
 }
 
 /// An error's own words as a sentence.
-fn sentence(error: &dyn std::fmt::Display) -> String {
+pub(crate) fn sentence(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let mut characters = text.chars();
     let first = characters
@@ -312,6 +312,55 @@ impl From<PolicyError> for Problem {
             PolicyError::Compile(_) | PolicyError::OrganizationGone => Self::internal(&error),
         }
     }
+}
+
+impl From<EditError> for Problem {
+    /// Without places: see [`edit`] for those.
+    fn from(error: EditError) -> Self {
+        edit(error, |_| None)
+    }
+}
+
+/// The most faults of a policy that one answer lists.
+const MAX_FAULTS: usize = 1_000;
+
+/// Why a policy was not changed. `place` tells where in the request's body a fault is, if it is there.
+pub(crate) fn edit(error: EditError, place: impl Fn(&PolicyFault) -> Option<String>) -> Problem {
+    use EditError as E;
+    match error {
+        E::Invalid(CompileError::Faults(faults)) => invalid_policy(&faults, place),
+        E::Invalid(error) => Problem::internal(&error),
+        E::Exists => conflict("already_exists", &error),
+        E::NotFound => not_found(),
+        E::Changed { .. } => Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "policy_changed",
+            sentence(&error),
+        ),
+        E::Busy => Problem::unavailable(
+            "overloaded",
+            "Others change the policy again and again. It was left as it is.",
+        ),
+        E::Policy(error) => error.into(),
+        E::Storage(error) => error.into(),
+    }
+}
+
+fn invalid_policy(
+    faults: &[PolicyFault],
+    place: impl Fn(&PolicyFault) -> Option<String>,
+) -> Problem {
+    let errors = faults.iter().take(MAX_FAULTS).map(|fault| FieldProblem {
+        pointer: place(fault).unwrap_or_default(),
+        code: fault.code().as_str().to_owned(),
+        detail: sentence(fault),
+    });
+    let errors: Vec<_> = errors.collect();
+    let detail = match &errors[..] {
+        [only] => format!("The policy would be wrong. {}", only.detail),
+        _ => format!("The policy would be wrong, in {} places.", faults.len()),
+    };
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_policy", detail).errors(errors)
 }
 
 impl From<StartError> for Problem {

@@ -28,21 +28,28 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
         require_json(request.headers())?;
-        let body = tokio::time::timeout(
-            state.settings.request_timeout,
-            read_limited(request.into_body()),
-        )
-        .await
-        .map_err(|_| {
-            Problem::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "request_timeout",
-                "The request's body did not arrive in time.",
-            )
-        })??;
-        let text = strict_json::check(&body).map_err(not_json)?;
-        read(text).map(Self)
+        let body = body(request, state, MAX_BODY_BYTES).await?;
+        parse(&body).map(Self)
     }
+}
+
+/// The whole body, if it arrives in time and has at most `max` bytes.
+pub(crate) async fn body(request: Request, state: &ApiState, max: usize) -> Result<Bytes, Problem> {
+    let read = read_limited(request.into_body(), max);
+    match tokio::time::timeout(state.settings.request_timeout, read).await {
+        Ok(body) => body,
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "request_timeout",
+            "The request's body did not arrive in time.",
+        )),
+    }
+}
+
+/// A JSON object, checked strictly and read into `T`.
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let text = strict_json::check(body).map_err(not_json)?;
+    read(text)
 }
 
 /// A JSON object read into the struct `T`. serde's derived structs would also take a list of their fields' values, which
@@ -80,46 +87,58 @@ pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let unsupported = |detail| {
-        Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            detail,
-        )
-    };
+    if media_type(headers)? == "application/json" {
+        return Ok(());
+    }
+    Err(unsupported(
+        "Send the body as `Content-Type: application/json`, in UTF-8.",
+    ))
+}
+
+/// The body's media type in lower case, if it is in UTF-8 and not encoded further.
+pub(crate) fn media_type(headers: &HeaderMap) -> Result<String, Problem> {
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            return Err(unsupported("Send the body without a content encoding."));
+        }
+        _ => {}
+    }
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let mut parts = content_type.split(';').map(str::trim);
-    let is_json = parts
-        .next()
-        .is_some_and(|media| media.eq_ignore_ascii_case("application/json"))
-        && parts.all(|parameter| {
-            ["charset=utf-8", "charset=\"utf-8\""]
-                .iter()
-                .any(|utf8| parameter.eq_ignore_ascii_case(utf8))
-        });
-    if !is_json {
-        return Err(unsupported(
-            "Send the body as `Content-Type: application/json`, in UTF-8.",
-        ));
-    }
-    match headers.get(header::CONTENT_ENCODING) {
-        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(unsupported("Send the body without a content encoding."))
-        }
-        _ => Ok(()),
+    let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let is_utf8 = parts.all(|parameter| {
+        ["charset=utf-8", "charset=\"utf-8\""]
+            .iter()
+            .any(|utf8| parameter.eq_ignore_ascii_case(utf8))
+    });
+    if is_utf8 {
+        Ok(media)
+    } else {
+        Err(unsupported(
+            "Send the body in UTF-8, without other parameters.",
+        ))
     }
 }
 
-async fn read_limited(body: Body) -> Result<Bytes, Problem> {
-    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+/// The body is in a form that is not read here.
+pub(crate) fn unsupported(detail: &'static str) -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        detail,
+    )
+}
+
+async fn read_limited(body: Body, max: usize) -> Result<Bytes, Problem> {
+    match Limited::new(body, max).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "body_too_large",
-            format!("The body is longer than {MAX_BODY_BYTES} bytes."),
+            format!("The body is longer than {max} bytes."),
         )),
         Err(_) => Err(Problem::new(
             StatusCode::BAD_REQUEST,
@@ -165,6 +184,18 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     })
 }
 
+/// How the messages of our own types begin that say what they take and repeat nothing of the input.
+const OUR_WORDS: [&str; 8] = [
+    "a role name must be",
+    "an audience name must be",
+    "an attribute name must be",
+    "an identifier must be",
+    "a pattern of resources is",
+    "an action is",
+    "a condition has",
+    "a resource is",
+];
+
 /// serde says what is wrong only in words. Its sentences are kept apart by their first words, and whatever it quotes
 /// from the input is dropped.
 fn explain(message: &str) -> (&'static str, String) {
@@ -176,17 +207,34 @@ fn explain(message: &str) -> (&'static str, String) {
             "missing_field",
             format!("The field `{}` is missing.", quoted()),
         )
+    } else if is_ours(message) {
+        let detail = message.split(" at line").next().unwrap_or_default();
+        (
+            "invalid_field",
+            format!("The value is not usable: {detail}."),
+        )
     } else {
         let expected = message
             .rsplit_once("expected ")
             .map_or("", |(_, expected)| expected);
         let expected = expected.split(" at line").next().unwrap_or_default();
         let detail = match in_json_words(expected) {
+            None if message.starts_with("unknown variant") => {
+                format!(
+                    "The value is not {}.",
+                    expected.trim_start_matches("one of ")
+                )
+            }
             Some(words) => format!("The value is not {words}."),
             None => "The value is not usable here.".to_owned(),
         };
         ("invalid_field", detail)
     }
+}
+
+fn is_ours(message: &str) -> bool {
+    let reserved = message.starts_with('`') && message.contains("` is reserved: it already");
+    reserved || OUR_WORDS.iter().any(|ours| message.starts_with(ours))
 }
 
 fn in_json_words(expected: &str) -> Option<&'static str> {

@@ -20,6 +20,7 @@ use crate::problem::ProblemBody;
     tags(
         (name = "Session tokens", description = "The exchange: an API key for a session token"),
         (name = "API keys", description = "Make, watch, rotate and take back API keys"),
+        (name = "Policy", description = "Roles, attributes and row rules: what may be granted, and what it means"),
         (name = "Users", description = "People: who may log in, and what they may do"),
         (name = "Service accounts", description = "Programs that own API keys"),
         (name = "Organization", description = "The organization of the calling key, and its settings"),
@@ -115,6 +116,30 @@ impl IntoResponses for BodyProblems {
             ("413", "The body is longer than 64 KiB"),
             ("415", "The body is not `application/json`"),
             ("422", "A field is unknown, missing or wrong"),
+        ])
+    }
+}
+
+/// What an operation can answer that reads a policy.
+pub(crate) struct PolicyBodyProblems;
+
+impl IntoResponses for PolicyBodyProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            (
+                "400",
+                "The body is not what its media type says, or has duplicate keys",
+            ),
+            ("408", "The body did not arrive in time"),
+            ("413", "The body is longer than 32 MiB"),
+            (
+                "415",
+                "The body is of a media type that no policy is read from",
+            ),
+            (
+                "422",
+                "A field is unknown, missing or of the wrong type, or the policy would be wrong: `invalid_policy`, with every fault in `errors`",
+            ),
         ])
     }
 }

@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 use crate::middleware::{catch_panics, finish, limit_time, not_found};
 use crate::refusals::record_refused;
 use crate::routes::{
-    account, api_keys, audit_events, docs, health, organization, service_accounts, session_tokens,
-    users, verifiers,
+    account, api_keys, audit_events, authorize, docs, health, organization, policy,
+    service_accounts, session_tokens, users, verifiers,
 };
 use crate::state::ApiState;
 
@@ -53,6 +53,27 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
             service_accounts::delete_service_account
         ))
         .routes(routes!(audit_events::list_audit_events))
+        .routes(routes!(policy::get_policy, policy::replace_policy))
+        .routes(routes!(policy::row_filters::get_row_filters))
+        .routes(routes!(
+            policy::roles::list_roles,
+            policy::roles::create_role
+        ))
+        .routes(routes!(
+            policy::roles::get_role,
+            policy::roles::replace_role,
+            policy::roles::delete_role
+        ))
+        .routes(routes!(
+            policy::attributes::list_attributes,
+            policy::attributes::create_attribute
+        ))
+        .routes(routes!(
+            policy::attributes::get_attribute,
+            policy::attributes::replace_attribute,
+            policy::attributes::delete_attribute
+        ))
+        .routes(routes!(authorize::authorize))
         .routes(routes!(verifiers::get_jwks))
         .routes(routes!(verifiers::get_openid_configuration))
         .routes(routes!(verifiers::get_authorization_server_metadata))

@@ -3,9 +3,11 @@
 pub mod account;
 pub mod api_keys;
 pub mod audit_events;
+pub mod authorize;
 pub mod docs;
 pub mod health;
 pub mod organization;
+pub mod policy;
 pub mod principals;
 pub mod service_accounts;
 pub mod session_tokens;

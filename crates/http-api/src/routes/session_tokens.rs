@@ -166,10 +166,7 @@ pub async fn issue_session_token(
 impl From<IssueSessionTokenRequest> for GrantRequest {
     fn from(body: IssueSessionTokenRequest) -> Self {
         let Object(user) = body.user;
-        let resources = body.resources.into_iter().map(|Object(resource)| Resource {
-            kind: resource.kind,
-            id: resource.id,
-        });
+        let resources = body.resources.into_iter().map(|Object(it)| it.into());
         Self {
             subject: user.id,
             roles: user.roles,
@@ -177,6 +174,15 @@ impl From<IssueSessionTokenRequest> for GrantRequest {
             audience: body.audience,
             ttl_seconds: body.ttl_seconds,
             resources: resources.collect(),
+        }
+    }
+}
+
+impl From<TokenResource> for Resource {
+    fn from(resource: TokenResource) -> Self {
+        Self {
+            kind: resource.kind,
+            id: resource.id,
         }
     }
 }

@@ -87,10 +87,7 @@ pub async fn get_jwks(
 ) -> Result<Response, Problem> {
     let organization = organization(&state, &slug).await?;
     let jwks = organization.value.jwks();
-    let known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .any(|value| matches_etag(value.as_bytes(), &jwks.etag));
+    let known = is_known(&headers, &jwks.etag);
     let caching = [(header::ETAG, jwks.etag.to_string())];
     if known {
         return Ok((StatusCode::NOT_MODIFIED, public(), caching).into_response());
@@ -204,6 +201,12 @@ fn public() -> [(HeaderName, String); 3] {
             "cross-origin".to_owned(),
         ),
     ]
+}
+
+/// Does the client have this version already?
+pub(crate) fn is_known(headers: &HeaderMap, etag: &str) -> bool {
+    let mut tags = headers.get_all(header::IF_NONE_MATCH).iter();
+    tags.any(|value| matches_etag(value.as_bytes(), etag))
 }
 
 /// `If-None-Match` compares weakly (RFC 9110 section 13.1.2).
