@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::{jeton_binary, repository, run_to_end};
-use policy::ReasonCode;
+use policy::{FaultCode, ReasonCode};
 
 fn document(name: &str) -> String {
     std::fs::read_to_string(repository().join("docs").join(name)).unwrap()
@@ -26,6 +26,14 @@ fn every_reason_for_a_refusal_is_documented_with_its_status() {
     }
 }
 
+#[test]
+fn every_fault_of_a_policy_is_documented() {
+    let errors = document("errors.md");
+    for code in FaultCode::ALL {
+        assert!(errors.contains(&format!("| `{code}` | ")), "{code}");
+    }
+}
+
 /// Codes are string literals behind `Problem::new`, `Problem::unavailable` and the like; this finds those in the
 /// sources and asks for a line on each.
 #[test]
@@ -40,8 +48,14 @@ fn every_code_in_the_sources_is_documented() {
         "middleware/mod.rs",
         "routes/api_keys/mod.rs",
         "routes/audit_events.rs",
+        "routes/authorize.rs",
         "routes/health.rs",
         "routes/organization.rs",
+        "routes/policy/attributes.rs",
+        "routes/policy/formats.rs",
+        "routes/policy/mod.rs",
+        "routes/policy/roles.rs",
+        "routes/policy/row_filters.rs",
         "routes/principals.rs",
         "routes/service_accounts.rs",
         "routes/users.rs",

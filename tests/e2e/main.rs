@@ -14,6 +14,7 @@
 mod api_keys;
 mod audit;
 mod audit_refusals;
+mod authorize;
 mod bodies;
 mod cli;
 mod cli_apikey_update;
@@ -37,6 +38,10 @@ mod organization;
 mod people;
 mod people_refusals;
 mod permissions;
+mod policy;
+mod policy_decisions;
+mod policy_faults;
+mod policy_parts;
 mod refusals;
 mod support;
 mod swagger_ui;

@@ -48,7 +48,7 @@ impl Documented {
         } else {
             "own_00000000000000000000000000000000"
         };
-        let path = self.path.replace("{id}", id);
+        let path = self.path.replace("{id}", id).replace("{name}", "nothing");
         let mut request = app
             .http
             .request(self.method.clone(), format!("{}{path}", app.server.url()));
