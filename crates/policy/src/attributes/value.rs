@@ -146,8 +146,8 @@ impl AttributeValue {
     pub(crate) fn join(&self, other: &Self) -> Option<Self> {
         match (&self.0, &other.0) {
             (Shape::List(left), Shape::List(right)) => {
-                let mut items = left.clone();
-                for item in right {
+                let mut items = Vec::with_capacity(left.len() + right.len());
+                for item in left.iter().chain(right) {
                     if !items.contains(item) {
                         items.push(item.clone());
                     }
@@ -337,5 +337,18 @@ mod tests {
     fn one_is_one_however_it_is_written() {
         let [whole, fraction] = [json!(1), json!(1.0)].map(|json| ValueType::Number.read(&json));
         assert_eq!(whole, fraction);
+    }
+
+    #[test]
+    fn lists_are_joined_with_each_item_once() {
+        let list = |texts: &[&str]| {
+            let items = texts.iter().map(|text| Scalar::String((*text).to_owned()));
+            AttributeValue::list(items.collect())
+        };
+        let joined = list(&["a", "a", "b"]).join(&list(&["b", "c"]));
+        assert_eq!(joined, Some(list(&["a", "b", "c"])));
+        let [one, two] = [1, 2].map(|it| AttributeValue::scalar(Scalar::Integer(it)));
+        assert_eq!(one.join(&one), Some(one.clone()));
+        assert_eq!(one.join(&two), None);
     }
 }
