@@ -41,7 +41,8 @@ impl Grant {
     }
 
     /// The permissions of the roles and of all they inherit, as sorted `resource:action` values of the
-    /// `scope` claim ([RFC 8693, section 4.2](https://www.rfc-editor.org/rfc/rfc8693#section-4.2)).
+    /// `scope` claim ([RFC 8693, section 4.2](https://www.rfc-editor.org/rfc/rfc8693#section-4.2)). Where a role says
+    /// the same of `dashboard` and of `dashboard/*`, only the first is there: it covers the second.
     pub fn scope(&self) -> &[String] {
         &self.scope
     }
