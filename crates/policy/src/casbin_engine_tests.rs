@@ -167,3 +167,57 @@ async fn what_casbin_holds_is_what_roles_declare() {
     let held = engine.permissions().unwrap();
     assert_eq!(held, BTreeMap::from([(viewer, declared)]));
 }
+
+#[tokio::test]
+async fn a_text_adapter_would_take_the_injected_rule_which_ours_never_sees() {
+    let hostile =
+        "p, role:a, perform:view, resource:x\np, role:viewer, perform:view, resource:y, allow";
+    let model = DefaultModel::from_str(PERMISSION_MODEL).await.unwrap();
+    let adapter = casbin::StringAdapter::new(format!("{hostile}, allow"));
+    let text = Enforcer::new(model, adapter).await.unwrap();
+    assert_eq!(text.get_policy().len(), 2, "one of them nobody declared");
+    assert!(ResourcePattern::parse(hostile).is_err());
+    assert!(ActionPattern::parse("view\np").is_err());
+    assert!(RoleName::parse("viewer\ng").is_err());
+}
+
+/// So an answer of "no" for a role further up than that is no answer, and compiling refuses it.
+#[tokio::test]
+async fn inheritance_deeper_than_casbin_follows_is_refused_before_casbin_is_asked() {
+    let names: Vec<_> = (0..=CASBIN_REACH + 1).map(|it| format!("r{it}")).collect();
+    let roles = names.iter().enumerate().map(|(index, name)| {
+        let below = names.get(index + 1).map(String::as_str);
+        role(name, below.as_slice())
+    });
+    let document = crate::PolicyDocument {
+        roles: roles.collect(),
+        ..crate::PolicyDocument::default()
+    };
+    let error = document.compile(1).await.unwrap_err();
+    assert!(matches!(
+        error,
+        crate::CompileError::Faults(faults)
+            if matches!(faults[..], [crate::PolicyFault::InheritanceTooDeep { depth: 10, .. }])
+    ));
+}
+
+/// `keyMatch` cuts texts at a byte: a resource with the wrong letter there is the end of the thread. No resource that
+/// somebody asks about reaches casbin.
+#[test]
+fn key_match_panics_inside_a_letter() {
+    let cut = || casbin::function_map::key_match("dashboard/é", "dashboard/e*");
+    assert!(std::panic::catch_unwind(cut).is_err());
+}
+
+#[tokio::test]
+async fn an_error_of_the_engine_refuses_everything() {
+    for error in [
+        EngineError::RulesLost,
+        EngineError::SwitchedOff,
+        failed(casbin::error::RequestError::UnmatchRequestDefinition(3, 0).into()),
+    ] {
+        let denial = crate::Denial::from(crate::CompileError::from(error));
+        assert_eq!(denial.kind(), crate::ReasonKind::Internal);
+        assert_eq!(crate::testing::reasons(&denial), ["policy_unusable "]);
+    }
+}
