@@ -9,9 +9,10 @@ use key_admin::{
 };
 use policy::{CompileError, Denial, EditError, NotPermitted, PolicyError, PolicyFault, ReasonKind};
 use storage::StorageError;
+use token_issuer::claims::TokenTooLarge;
 use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
 use token_issuer::sessions::RecordError;
-use token_issuer::{ClaimsError, IssueError, StartError};
+use token_issuer::{ClaimsError, ExplainError, IssueError, SimulateError, StartError};
 
 use crate::middleware::not_found;
 use crate::problem::{FieldProblem, Problem};
@@ -271,14 +272,42 @@ impl From<IssueError> for Problem {
             ),
             E::Claims(ClaimsError::TooLarge(too_large)) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "token_too_large",
-                format!("{too_large}.").replacen("the token", "The token", 1),
+                TokenTooLarge::CODE,
+                too_large.sentence(),
             ),
             E::OrganizationGone
             | E::NoAudience
             | E::Claims(_)
             | E::Record(RecordError::Refused) => Self::internal(&error),
         }
+    }
+}
+
+impl From<ExplainError> for Problem {
+    fn from(error: ExplainError) -> Self {
+        use ExplainError as E;
+        match error {
+            E::NoSuchKey => not_found(),
+            E::Policy(error) => error.into(),
+            E::Issuer(error) => error.into(),
+            E::Json(error) => Self::internal(&error),
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+/// Why nothing was simulated. `place` tells where in the request's body a fault of the policy is.
+pub(crate) fn simulation(
+    error: SimulateError,
+    place: impl Fn(&PolicyFault) -> Option<String>,
+) -> Problem {
+    use SimulateError as E;
+    match error {
+        E::Candidate(CompileError::Faults(faults)) => invalid_policy(&faults, place),
+        E::Policy(error) => error.into(),
+        E::Issuer(error) => error.into(),
+        E::Storage(error) => error.into(),
+        E::Candidate(_) | E::Hash(_) | E::Interrupted => Problem::internal(&error),
     }
 }
 

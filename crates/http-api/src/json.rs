@@ -52,6 +52,23 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     read(text)
 }
 
+/// The longest body with a whole policy in it, in bytes.
+pub(crate) const MAX_POLICY_BYTES: usize = 32 * 1024 * 1024;
+
+/// A JSON body with a whole policy in it.
+#[derive(Debug)]
+pub struct LargeJsonBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<ApiState> for LargeJsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
+        require_json(request.headers())?;
+        let body = body(request, state, MAX_POLICY_BYTES).await?;
+        parse(&body).map(Self)
+    }
+}
+
 /// A JSON object read into the struct `T`. serde's derived structs would also take a list of their fields' values, which
 /// no description of the API mentions and which means something else as soon as a field is added.
 #[derive(Debug)]

@@ -25,6 +25,7 @@ use crate::problem::ProblemBody;
         (name = "Service accounts", description = "Programs that own API keys"),
         (name = "Organization", description = "The organization of the calling key, and its settings"),
         (name = "Audit", description = "What was changed, by whom, and when"),
+        (name = "Policy", description = "Roles, attributes, and what they lead to"),
         (name = "Account", description = "Who is asking"),
         (name = "Verifiers", description = "Public keys and metadata for those who verify tokens"),
         (name = "Operation", description = "For load balancers and supervisors"),

@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 use crate::middleware::{catch_panics, finish, limit_time, not_found};
 use crate::refusals::record_refused;
 use crate::routes::{
-    account, api_keys, audit_events, authorize, docs, health, organization, policy,
-    service_accounts, session_tokens, users, verifiers,
+    account, api_keys, audit_events, authorize, docs, health, organization, policy, policy_explain,
+    policy_simulate, service_accounts, session_tokens, users, verifiers,
 };
 use crate::state::ApiState;
 
@@ -74,6 +74,8 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
             policy::attributes::delete_attribute
         ))
         .routes(routes!(authorize::authorize))
+        .routes(routes!(policy_explain::explain_policy))
+        .routes(routes!(policy_simulate::simulate_policy))
         .routes(routes!(verifiers::get_jwks))
         .routes(routes!(verifiers::get_openid_configuration))
         .routes(routes!(verifiers::get_authorization_server_metadata))

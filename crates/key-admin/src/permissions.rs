@@ -42,7 +42,7 @@ permissions! {
     OrganizationRead = "organization:read",
     /// Change the organization's settings.
     OrganizationWrite = "organization:write",
-    /// Read the policy.
+    /// Read the policy, and try out requests and other policies.
     PolicyRead = "policy:read",
     /// Change the policy.
     PolicyWrite = "policy:write",

@@ -60,9 +60,9 @@ pub use attributes::{
 pub use casbin_engine::EngineError;
 pub use ceiling::{CeilingError, CompiledCeiling};
 pub use decision::{
-    AudienceLimits, Decision, Denial, Effective, Explanation, Grant, GrantRequest, MAX_REASONS,
-    MAX_RESOURCE_ID_BYTES, MAX_RESOURCES, MAX_ROLES_PER_REQUEST, MAX_SUBJECT_BYTES, Outcome,
-    Reason, ReasonCode, ReasonKind, Resource, Step,
+    AudienceLimits, Decision, Denial, Effective, Explanation, Grant, GrantRequest, Hidden,
+    MAX_REASONS, MAX_RESOURCE_ID_BYTES, MAX_RESOURCES, MAX_ROLES_PER_REQUEST, MAX_SUBJECT_BYTES,
+    Outcome, Reason, ReasonCode, ReasonKind, Recorded, Replay, Resource, Step,
 };
 pub use document::{Change, PolicyDiff, PolicyDocument};
 pub use fault::{
@@ -82,6 +82,6 @@ pub use row_rules::{
     RowRuleFault, SqlName, SqlNameError, SupersetClause, TableName, TokenClaims, WhereFragment,
     postgres_ddl, superset_rls, where_fragment,
 };
-pub use service::{EditError, Edited, PolicyError, PolicyService, first_policy};
+pub use service::{EditError, Edited, PolicyError, PolicyService, compile_aside, first_policy};
 pub use snapshot::PolicySnapshot;
 pub use starter::starter_policy;

@@ -93,19 +93,21 @@ impl PolicyService {
         }
     }
 
-    /// Why would a key with this ceiling get this token, or not? The inner error says why the ceiling allows nothing.
+    /// Why would a key with this ceiling get this token, or not? With the policy that was asked. The inner error says why
+    /// the ceiling allows nothing.
     pub async fn explain(
         &self,
         organization: OrganizationId,
         ceiling: &KeyCeiling,
         audience: Option<&AudienceLimits>,
         request: GrantRequest,
-    ) -> Result<Result<Explanation, Denial>, PolicyError> {
+    ) -> Result<(Arc<PolicySnapshot>, Result<Explanation, Denial>), PolicyError> {
         let snapshot = self.snapshot(organization).await?;
-        Ok(match snapshot.ceiling(ceiling) {
+        let explanation = match snapshot.ceiling(ceiling) {
             Ok(ceiling) => Ok(snapshot.explain(&ceiling, audience, request)),
             Err(error) => Err(Denial::from(error)),
-        })
+        };
+        Ok((snapshot, explanation))
     }
 
     /// Is everything that a ceiling names declared? The inner error says what is not.
@@ -165,7 +167,7 @@ impl PolicyService {
         } else {
             let document = store::document(&mut tx, organization).await?;
             drop(tx);
-            let compiled = Arc::new(compile(document, policy_version).await?);
+            let compiled = Arc::new(compile_aside(document, policy_version).await?);
             self.compiled.insert(organization, compiled.clone());
             compiled
         };
@@ -192,7 +194,10 @@ impl PolicyService {
 }
 
 /// Compiles on a thread that may block: a large policy takes its time, and requests of others must not wait for it.
-async fn compile(document: PolicyDocument, version: i64) -> Result<PolicySnapshot, CompileError> {
+pub async fn compile_aside(
+    document: PolicyDocument,
+    version: i64,
+) -> Result<PolicySnapshot, CompileError> {
     let runtime = tokio::runtime::Handle::current();
     let work = move || runtime.block_on(document.compile(version));
     match tokio::task::spawn_blocking(work).await {

@@ -111,6 +111,17 @@ impl PolicySnapshot {
             .is_none_or(CompiledAttribute::is_sensitive)
     }
 
+    /// Which of these attributes are sensitive.
+    pub(crate) fn sensitive_among<'a>(
+        &self,
+        attributes: impl Iterator<Item = &'a AttributeName>,
+    ) -> BTreeSet<AttributeName> {
+        attributes
+            .filter(|name| self.is_sensitive(name.as_str()))
+            .cloned()
+            .collect()
+    }
+
     /// Which rows of which tables a token may see.
     pub fn row_rules(&self) -> &CompiledRowRules {
         &self.row_rules

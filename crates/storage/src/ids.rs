@@ -128,6 +128,16 @@ id!(
     ""
 );
 
+impl SessionId {
+    /// The least identifier that can be made at this time or later, by a clock that never goes back.
+    pub fn first_at(at: crate::Timestamp) -> Self {
+        const MAX_MILLIS: u64 = (1 << 48) - 1;
+        let millis = at.unix_micros().max(0).unsigned_abs() / 1_000;
+        let builder = uuid::Builder::from_unix_timestamp_millis(millis.min(MAX_MILLIS), &[0; 10]);
+        Self(builder.into_uuid())
+    }
+}
+
 id!(
     /// One event of the audit trail: `evt_` and 32 hex digits. Later events have greater ids.
     AuditEventId,
@@ -164,6 +174,21 @@ mod tests {
         let clock = ManualClock::at(Timestamp::from_unix_seconds(1_800_000_000));
         let ids: Vec<_> = (0..1000).map(|_| OrganizationId::new(&clock)).collect();
         assert!(ids.is_sorted());
+    }
+
+    #[test]
+    fn the_first_session_id_of_a_time_is_the_least_of_its_millisecond() {
+        let at = |micros: i64| Timestamp::from_unix_micros(1_800_000_000_000_000 + micros);
+        let first = SessionId::first_at(at(0));
+        let millis = format!("{:012x}", 1_800_000_000_000_u64);
+        let (high, low) = millis.split_at(8);
+        assert_eq!(
+            first.to_string(),
+            format!("{high}-{low}-7000-8000-000000000000")
+        );
+        assert!(SessionId::first_at(at(-1_000)) < first && first == SessionId::first_at(at(999)));
+        assert!(SessionId::first_at(Timestamp::from_unix_micros(i64::MIN)) < first);
+        assert!(first < SessionId::first_at(Timestamp::from_unix_micros(i64::MAX)));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The payload of a session token: a JWT access token as RFC 9068 describes it, with roles and attributes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use key_admin::{ApiKeyContext, ApiKeyId};
+use key_admin::{ApiKey, ApiKeyId};
 use policy::{AttributeName, AttributeValue, Grant, Resource, RoleName};
 use secrecy::SecretString;
 use serde::Serialize;
@@ -25,8 +26,18 @@ pub struct TokenTooLarge {
     pub bytes: usize,
 }
 
+impl TokenTooLarge {
+    /// What it is, as a stable name of the API.
+    pub const CODE: &str = "token_too_large";
+
+    /// The same in English.
+    pub fn sentence(self) -> String {
+        format!("{self}.").replacen("the token", "The token", 1)
+    }
+}
+
 /// Claims, built from a grant. The order of the members is the order in the token.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct Claims {
     iss: String,
     aud: String,
@@ -42,6 +53,8 @@ pub struct Claims {
     resources: Vec<Resource>,
     #[serde(skip_serializing_if = "String::is_empty")]
     scope: String,
+    #[serde(skip)]
+    sensitive: BTreeSet<AttributeName>,
     #[serde(skip)]
     audience: AudienceId,
     #[serde(skip)]
@@ -73,7 +86,7 @@ impl Claims {
     pub(crate) fn new(
         grant: Grant,
         ring: &Ring,
-        caller: &ApiKeyContext,
+        key: &ApiKey,
         issuer: String,
         (id, now): (SessionId, Timestamp),
     ) -> Result<Self, ClaimsError> {
@@ -82,7 +95,7 @@ impl Claims {
         let mut claims = Self {
             iss: issuer,
             aud: audience.aud.clone(),
-            client_id: caller.key_id(),
+            client_id: key.id,
             jti: id,
             iat: issued_at,
             nbf: issued_at - NOT_BEFORE_SECONDS,
@@ -90,10 +103,11 @@ impl Claims {
             scope: grant.scope().join(" "),
             audience: audience.id,
             audience_name: audience.name.to_string(),
-            organization: caller.organization(),
+            organization: key.organization,
             sub: grant.subject().to_owned(),
             roles: grant.roles().to_vec(),
             attributes: grant.attributes().clone(),
+            sensitive: grant.sensitive().clone(),
             resources: grant.resources().to_vec(),
             payload: Vec::new(),
         };
@@ -146,6 +160,11 @@ impl Claims {
         &self.attributes
     }
 
+    /// Those of the attributes whose values only the token itself may hold.
+    pub fn sensitive(&self) -> &BTreeSet<AttributeName> {
+        &self.sensitive
+    }
+
     /// The resources that the token is limited to; empty for no such limit.
     pub fn resources(&self) -> &[Resource] {
         &self.resources
@@ -174,6 +193,20 @@ impl Claims {
             kid: key.kid.clone(),
             text,
         })
+    }
+}
+
+/// Without the subject and the values of attributes: what is printed ends in logs.
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attributes: Vec<_> = self.attributes.keys().collect();
+        f.debug_struct("Claims")
+            .field("iss", &self.iss)
+            .field("jti", &self.jti)
+            .field("client_id", &self.client_id)
+            .field("roles", &self.roles)
+            .field("attributes", &attributes)
+            .finish_non_exhaustive()
     }
 }
 

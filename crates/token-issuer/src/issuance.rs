@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use key_admin::{ApiKeyContext, RefusalLog, Slug};
+use key_admin::{ApiKey, ApiKeyContext, RefusalLog, Slug};
 use policy::operations::markers::IssueSessionToken;
 use policy::{Decision, Denial, Grant, GrantRequest, Permitted, PolicyError, PolicyService};
 use secrecy::SecretString;
@@ -13,7 +13,7 @@ use crate::claims::{Claims, ClaimsError, SignedToken};
 use crate::metadata::PublicUrl;
 use crate::refusals;
 use crate::rings::{OrganizationIssuer, Ring, Rings, StartError};
-use crate::sessions::{RecordError, Recorded, Recorder};
+use crate::sessions::{AttributeHasher, RecordError, Recorded, Recorder};
 
 /// What a backend asks for, together with where it asks from.
 #[derive(Debug)]
@@ -91,6 +91,7 @@ pub struct TokenIssuer {
     pub(crate) rings: Rings,
     pub(crate) recorder: Recorder,
     pub(crate) refusals: Arc<RefusalLog>,
+    pub(crate) hasher: Arc<AttributeHasher>,
     pub(crate) policy: Arc<PolicyService>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) public_url: PublicUrl,
@@ -109,7 +110,8 @@ impl TokenIssuer {
             refusals::record(&self.refusals, caller, &request.origin, denial).await;
         }
         let (ring, grant) = decided?;
-        let token = self.claims(caller, ring, grant)?.sign(&ring.active)?;
+        let (slug, key) = (caller.organization_slug(), caller.key());
+        let token = self.claims(slug, key, ring, grant)?.sign(&ring.active)?;
         let recorded = self.recorder.record(&token, &request.origin).await?;
         Ok(IssuedToken::new(token, recorded))
     }
@@ -122,7 +124,8 @@ impl TokenIssuer {
     ) -> Result<Claims, IssueError> {
         let issuer = self.issuer_of(caller).await?;
         let (ring, grant) = self.decide(caller, &issuer.value, request).await?;
-        self.claims(caller, ring, grant)
+        let (slug, key) = (caller.organization_slug(), caller.key());
+        Ok(self.claims(slug, key, ring, grant)?)
     }
 
     /// The keys and audiences of an organization; `None` when there is none of this name.
@@ -138,7 +141,7 @@ impl TokenIssuer {
         &self.public_url
     }
 
-    async fn issuer_of(
+    pub(crate) async fn issuer_of(
         &self,
         caller: &ApiKeyContext,
     ) -> Result<Arc<Versioned<OrganizationIssuer>>, IssueError> {
@@ -163,14 +166,16 @@ impl TokenIssuer {
         }
     }
 
-    fn claims(
+    /// The claims of a token that a key of the organization gets.
+    pub(crate) fn claims(
         &self,
-        caller: &ApiKeyContext,
+        organization: &Slug,
+        key: &ApiKey,
         ring: &Ring,
         grant: Grant,
-    ) -> Result<Claims, IssueError> {
+    ) -> Result<Claims, ClaimsError> {
         let stamp = (SessionId::new(&*self.clock), self.clock.now());
-        let issuer = self.public_url.issuer(caller.organization_slug());
-        Ok(Claims::new(grant, ring, caller, issuer, stamp)?)
+        let issuer = self.public_url.issuer(organization);
+        Claims::new(grant, ring, key, issuer, stamp)
     }
 }

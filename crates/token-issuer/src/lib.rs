@@ -13,6 +13,8 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`issuance`] | [`TokenIssuer::issue`] and [`TokenIssuer::preview`] |
+//! | [`checking`] | [`TokenIssuer::check_token`]: tokens that somebody presents |
+//! | [`explain`], [`simulation`] | why a token would be issued or not; what another policy would change |
 //! | [`audiences`] | who tokens are for, and how long they live |
 //! | [`signing_keys`] | key rings: generation, sealing at rest, JWKS |
 //! | [`claims`] | the payload of a token (RFC 9068) |
@@ -22,7 +24,9 @@
 //! | [`services`] | [`Services`]: everything that API, console and command line call, built in one place |
 
 pub mod audiences;
+pub mod checking;
 pub mod claims;
+pub mod explain;
 pub mod issuance;
 pub mod metadata;
 mod refusals;
@@ -31,12 +35,16 @@ pub mod sealing;
 pub mod services;
 pub mod sessions;
 pub mod signing_keys;
+pub mod simulation;
 pub mod templates;
 #[cfg(test)]
 mod tests;
 
+pub use checking::{CheckTokenError, CheckedToken, InactiveToken};
 pub use claims::{Claims, ClaimsError, SignedToken};
+pub use explain::{ExplainError, Explained};
 pub use issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};
 pub use metadata::{AuthorizationServerMetadata, PublicUrl};
 pub use rings::{OrganizationIssuer, StartError};
 pub use services::{NewOrganization, ServiceSettings, Services};
+pub use simulation::{SimulateError, SimulationReport, SimulationRequest};

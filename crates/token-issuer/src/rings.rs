@@ -15,7 +15,7 @@ use storage::{
 
 use crate::audiences::{self, Audience};
 use crate::sealing::{CannotOpen, Sealer};
-use crate::signing_keys::{self, KeyState, OpenedKey, RingId, StoredKey};
+use crate::signing_keys::{self, KeyState, OpenedKey, RingId, StoredKey, VerifyingKey};
 
 /// How long verifiers may keep a JWKS, in seconds. A next key is published at least this long before it signs.
 pub const JWKS_MAX_AGE_SECONDS: u32 = 300;
@@ -61,6 +61,7 @@ pub(crate) struct Ring {
 #[derive(Debug)]
 pub struct OrganizationIssuer {
     rings: BTreeMap<String, Ring>,
+    verifying: BTreeMap<String, VerifyingKey>,
     jwks: Jwks,
 }
 
@@ -76,6 +77,19 @@ pub struct Jwks {
 impl OrganizationIssuer {
     pub(crate) fn ring(&self, audience: &str) -> Option<&Ring> {
         self.rings.get(audience)
+    }
+
+    /// All rings.
+    pub(crate) fn rings(&self) -> impl Iterator<Item = &Ring> {
+        self.rings.values()
+    }
+
+    /// The published key of this `kid`, and the audience that it signs for.
+    pub(crate) fn verifying(&self, kid: &str) -> Option<(&VerifyingKey, &Audience)> {
+        let key = self.verifying.get(kid)?;
+        let mut rings = self.rings.values();
+        let ring = rings.find(|ring| ring.audience.id == key.audience)?;
+        Some((key, &ring.audience))
     }
 
     /// The keys that verify this organization's tokens, the coming one included.
@@ -98,8 +112,13 @@ impl OrganizationIssuer {
     ) -> Result<Self, StartError> {
         // Those that do not sign are opened too: a key that this installation did not seal must never be published.
         let mut active = BTreeMap::new();
+        let mut verifying = BTreeMap::new();
         for key in keys {
             let opened = open(sealer, organization, key)?;
+            let verifier = key
+                .verifying(sealer)
+                .map_err(|_| unusable(organization, key))?;
+            verifying.insert(key.kid.clone(), verifier);
             if key.state == KeyState::Active {
                 active.insert(key.ring.audience, opened);
             }
@@ -124,16 +143,21 @@ impl OrganizationIssuer {
         }
         Ok(Self {
             rings,
+            verifying,
             jwks: Jwks::of(keys),
         })
     }
 }
 
 fn open(sealer: &Sealer, organization: &Slug, key: &StoredKey) -> Result<OpenedKey, StartError> {
-    key.open(sealer).map_err(|_| StartError::SealedKey {
+    key.open(sealer).map_err(|_| unusable(organization, key))
+}
+
+fn unusable(organization: &Slug, key: &StoredKey) -> StartError {
+    StartError::SealedKey {
         organization: organization.clone(),
         kid: key.kid.clone(),
-    })
+    }
 }
 
 impl Jwks {
@@ -175,6 +199,11 @@ impl Rings {
             sealer,
             cache: VersionedCache::new(feed, MAX_ORGANIZATIONS),
         }
+    }
+
+    /// The database behind it.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
     }
 
     /// The organization's issuer; `None` when there is no such organization.

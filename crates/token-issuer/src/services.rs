@@ -23,7 +23,7 @@ use crate::issuance::TokenIssuer;
 use crate::metadata::PublicUrl;
 use crate::rings::{Rings, StartError};
 use crate::sealing::Sealer;
-use crate::sessions::Recorder;
+use crate::sessions::{AttributeHasher, Recorder};
 use crate::signing_keys::{self, GenerateError, SigningAlgorithm};
 
 /// What the services are built from.
@@ -169,13 +169,15 @@ impl Services {
         let sealer = Sealer::new(&master).map_err(StartError::from)?;
         let rings = Rings::new(database.clone(), feed.clone(), sealer);
         rings.check_all().await?;
-        let recorder = Recorder::start(database.clone());
+        let hasher = Arc::new(AttributeHasher::new(&master));
+        let recorder = Recorder::start(database.clone(), hasher.clone());
         let issuer = TokenIssuer {
             database: database.clone(),
             feed: feed.clone(),
             rings,
             recorder,
             refusals: keys.refusals().clone(),
+            hasher,
             policy: policy.clone(),
             clock: clock.clone(),
             public_url,

@@ -8,6 +8,8 @@ pub mod docs;
 pub mod health;
 pub mod organization;
 pub mod policy;
+pub mod policy_explain;
+pub mod policy_simulate;
 pub mod principals;
 pub mod service_accounts;
 pub mod session_tokens;

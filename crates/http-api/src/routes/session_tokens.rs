@@ -121,7 +121,7 @@ pub struct SessionTokenPreview {
     audience: String,
 }
 
-fn default_audience() -> String {
+pub(crate) fn default_audience() -> String {
     DEFAULT_AUDIENCE.to_owned()
 }
 
@@ -163,18 +163,27 @@ pub async fn issue_session_token(
     Ok((StatusCode::CREATED, Json(SessionToken::new(&issued)?)).into_response())
 }
 
+/// A request as it came in, for the policy to judge.
+pub(crate) fn grant_request(
+    Object(user): Object<TokenUser>,
+    audience: String,
+    ttl_seconds: Option<i64>,
+    resources: Vec<Object<TokenResource>>,
+) -> GrantRequest {
+    let resources = resources.into_iter().map(|Object(it)| it.into());
+    GrantRequest {
+        subject: user.id,
+        roles: user.roles,
+        attributes: user.attributes,
+        audience,
+        ttl_seconds,
+        resources: resources.collect(),
+    }
+}
+
 impl From<IssueSessionTokenRequest> for GrantRequest {
     fn from(body: IssueSessionTokenRequest) -> Self {
-        let Object(user) = body.user;
-        let resources = body.resources.into_iter().map(|Object(it)| it.into());
-        Self {
-            subject: user.id,
-            roles: user.roles,
-            attributes: user.attributes,
-            audience: body.audience,
-            ttl_seconds: body.ttl_seconds,
-            resources: resources.collect(),
-        }
+        grant_request(body.user, body.audience, body.ttl_seconds, body.resources)
     }
 }
 

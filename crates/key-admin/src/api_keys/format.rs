@@ -38,7 +38,8 @@ impl ApiKeyId {
         format!("{PREFIX}{}", self.as_str())
     }
 
-    pub(crate) fn from_characters(text: &str) -> Option<Self> {
+    /// The identifier of these 12 characters, without its prefix.
+    pub fn from_characters(text: &str) -> Option<Self> {
         let bytes: [u8; ID_LENGTH] = text.as_bytes().try_into().ok()?;
         bytes
             .iter()

@@ -1,5 +1,5 @@
 use serde::Serialize;
-use storage::{OrganizationId, PrincipalId, StorageError, Timestamp};
+use storage::{Conn, OrganizationId, PrincipalId, StorageError, Timestamp};
 
 use super::{ApiKey, ApiKeyId, KeyState, store};
 use crate::KeyAdmin;
@@ -65,6 +65,16 @@ pub struct TokenCounts {
     pub last_30_days: i64,
     /// Since the key was made.
     pub ever: i64,
+}
+
+/// One key of the organization, without its use.
+pub async fn find_key(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    id: ApiKeyId,
+) -> Result<Option<ApiKey>, StorageError> {
+    let found = store::find(conn, organization, id).await?;
+    Ok(found.map(|stored| stored.key))
 }
 
 impl KeyAdmin {

@@ -47,7 +47,7 @@ pub use context::ApiKeyContext;
 pub use create::{CreateKeyError, CreatedKey, NewApiKey};
 pub use format::{ApiKeyId, MalformedKey, PresentedKey};
 pub use leak::ReportLeakError;
-pub use list::{KeyFilter, ListedKey, MAX_PAGE, TokenCounts};
+pub use list::{KeyFilter, ListedKey, MAX_PAGE, TokenCounts, find_key};
 pub use rotate::MAX_GRACE_SECONDS;
 pub use strength::{Aspect, Strength, Stronger};
 pub use update::{ApiKeyPatch, Edit};

@@ -123,6 +123,30 @@ impl CompiledAttribute {
         self.defaults.get(role)
     }
 
+    /// Are values judged, and normalized, in the same way?
+    pub(crate) fn judges_like(&self, other: &Self) -> bool {
+        let judging = |it: &AttributeDeclaration| AttributeDeclaration {
+            required: false,
+            sensitive: false,
+            requires: BTreeSet::new(),
+            from_role: BTreeMap::new(),
+            description: String::new(),
+            ..it.clone()
+        };
+        judging(&self.declaration) == judging(&other.declaration)
+    }
+
+    /// The values, or items of a list, that the declaration names.
+    pub(crate) fn named_values(&self) -> Vec<Scalar> {
+        let given = self.defaults.values().flat_map(AttributeValue::items);
+        self.allowed
+            .iter()
+            .flatten()
+            .chain(given)
+            .cloned()
+            .collect()
+    }
+
     /// The roles that give a value.
     pub(crate) fn roles_with_default(&self) -> impl Iterator<Item = &RoleName> {
         self.declaration.from_role.keys()

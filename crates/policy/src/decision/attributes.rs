@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     decide::called,
     reasons::ReasonCode,
+    replay::Hidden,
     trail::{Outcome, Rule, Trail},
 };
 use crate::{
@@ -23,6 +24,8 @@ pub(super) struct Attributes<'a> {
     pub(super) ceiling: &'a CompiledCeiling,
     pub(super) roles: &'a [(usize, &'a CompiledRole)],
     pub(super) requested: &'a Map<String, Value>,
+    /// Requested as well, with values that are not known.
+    pub(super) hidden: &'a BTreeMap<String, Hidden>,
 }
 
 type Granted = BTreeMap<AttributeName, AttributeValue>;
@@ -38,6 +41,9 @@ impl Attributes<'_> {
         }
         for (name, json) in self.requested {
             self.check_requested(name, json, &mut granted, trail);
+        }
+        for (name, hidden) in self.hidden {
+            self.check_hidden(name, *hidden, trail);
         }
         self.add_defaults(&mut granted, trail);
         let missing = self.check_required(&granted, trail);
@@ -82,6 +88,29 @@ impl Attributes<'_> {
         }
     }
 
+    /// A value that is not known counts as well-formed. Of one that is none of those that key and policy name, it is
+    /// known that a key which fixes or limits the attribute does not grant it.
+    fn check_hidden(&self, name: &str, hidden: Hidden, trail: &mut Trail) {
+        let path = ["user", "attributes", name];
+        let is_other = hidden == Hidden::Other;
+        if self.policy.attribute(name).is_none() {
+            let detail = format!("{} is not declared.", called("Attribute", name));
+            trail.refuse(Rule::Policy, ReasonCode::UndeclaredAttribute, &path, detail);
+        } else if is_other && self.ceiling.fixed_attributes().contains_key(name) {
+            let detail = format!("This API key fixes attribute `{name}` to another value.");
+            let rule = Rule::Ceiling("fixed_attributes");
+            trail.refuse(rule, ReasonCode::AttributeFixed, &path, detail);
+        } else if is_other && self.ceiling.allowed_attributes().contains_key(name) {
+            let detail = format!("This API key may not grant this value of attribute `{name}`.");
+            let rule = Rule::Ceiling("allowed_attributes");
+            trail.refuse(rule, ReasonCode::AttributeBeyondKey, &path, detail);
+        }
+    }
+
+    fn is_requested(&self, name: &str) -> bool {
+        self.requested.contains_key(name) || self.hidden.contains_key(name)
+    }
+
     /// Notes each value, or item of a list, that the key may not grant.
     fn within_key(&self, name: &str, value: &AttributeValue, trail: &mut Trail) -> bool {
         let Some(allowed) = self.ceiling.allowed_attributes().get(name) else {
@@ -110,24 +139,20 @@ impl Attributes<'_> {
 
     /// Fills in what the roles give and neither key nor request says.
     fn add_defaults(&self, granted: &mut Granted, trail: &mut Trail) {
-        let mut given: BTreeMap<&AttributeName, Option<AttributeValue>> = BTreeMap::new();
-        for (_, role) in self.roles {
-            for (name, value) in &role.defaults {
-                if granted.contains_key(name) || self.requested.contains_key(name.as_str()) {
-                    continue;
-                }
-                trail.note(
-                    Rule::Attribute(name.as_str(), "from_role"),
-                    Outcome::Added,
-                    || format!("Role `{}` gives attribute `{name}`.", role.name),
-                );
-                given
-                    .entry(name)
-                    .and_modify(|all| *all = all.as_ref().and_then(|it| it.join(value)))
-                    .or_insert_with(|| Some(value.clone()));
+        let roles = || self.roles.iter().map(|(_, role)| *role);
+        for (role, name) in roles().flat_map(|it| it.defaults.keys().map(move |name| (it, name))) {
+            if !granted.contains_key(name) && !self.is_requested(name.as_str()) {
+                let rule = Rule::Attribute(name.as_str(), "from_role");
+                trail.note(rule, Outcome::Added, || {
+                    format!("Role `{}` gives attribute `{name}`.", role.name)
+                });
             }
         }
+        let given = joined_defaults(roles());
         for (name, value) in given {
+            if granted.contains_key(name) || self.is_requested(name.as_str()) {
+                continue;
+            }
             match value {
                 Some(value) if self.fits(name, &value, trail) => {
                     granted.insert(name.clone(), value);
@@ -174,7 +199,7 @@ impl Attributes<'_> {
             required.insert(name, Rule::Attribute(name.as_str(), "required"));
         }
         for (name, rule) in required {
-            if granted.contains_key(name) {
+            if granted.contains_key(name) || self.hidden.contains_key(name.as_str()) {
                 trail.note(rule, Outcome::Allowed, || {
                     format!("Attribute `{name}` is required, and there.")
                 });
@@ -195,13 +220,14 @@ impl Attributes<'_> {
         mut told: BTreeSet<&'a AttributeName>,
         trail: &mut Trail,
     ) {
-        for name in granted.keys() {
-            let Some(attribute) = self.policy.attribute(name.as_str()) else {
+        let hidden = self.hidden.keys().map(String::as_str);
+        for name in granted.keys().map(AttributeName::as_str).chain(hidden) {
+            let Some(attribute) = self.policy.attribute(name) else {
                 continue;
             };
             for other in attribute.requires() {
-                let rule = Rule::Attribute(name.as_str(), "requires");
-                if granted.contains_key(other) {
+                let rule = Rule::Attribute(attribute.name().as_str(), "requires");
+                if granted.contains_key(other) || self.hidden.contains_key(other.as_str()) {
                     trail.note(rule, Outcome::Allowed, || {
                         format!("Attribute `{name}` requires `{other}`, which is there.")
                     });
@@ -213,4 +239,18 @@ impl Attributes<'_> {
             }
         }
     }
+}
+
+/// What the roles give together; `None` where they give different single values.
+pub(super) fn joined_defaults<'a>(
+    roles: impl Iterator<Item = &'a CompiledRole>,
+) -> BTreeMap<&'a AttributeName, Option<AttributeValue>> {
+    let mut given: BTreeMap<&AttributeName, Option<AttributeValue>> = BTreeMap::new();
+    for (name, value) in roles.flat_map(|role| &role.defaults) {
+        given
+            .entry(name)
+            .and_modify(|all| *all = all.as_ref().and_then(|it| it.join(value)))
+            .or_insert_with(|| Some(value.clone()));
+    }
+    given
 }

@@ -8,6 +8,7 @@ use super::{
     grant::Grant,
     lifetime::Lifetime,
     reasons::{Denial, ReasonCode},
+    replay::Hidden,
     request::{AudienceLimits, GrantRequest, Resource},
     trail::{Outcome, Rule, Step, Trail},
 };
@@ -77,7 +78,7 @@ impl PolicySnapshot {
         request: GrantRequest,
     ) -> Decision {
         let mut trail = Trail::silent();
-        let parts = self.check(ceiling, audience, &request, &mut trail);
+        let parts = self.check(ceiling, audience, Asked::of(&request), &mut trail);
         self.conclude(request, parts, trail).0
     }
 
@@ -89,7 +90,7 @@ impl PolicySnapshot {
         request: GrantRequest,
     ) -> Explanation {
         let mut trail = Trail::telling();
-        let parts = self.check(ceiling, audience, &request, &mut trail);
+        let parts = self.check(ceiling, audience, Asked::of(&request), &mut trail);
         let lineage = parts.roles.iter().flat_map(|role| &role.lineage);
         let lineage: BTreeSet<_> = lineage.cloned().collect();
         let effective = Effective {
@@ -106,11 +107,11 @@ impl PolicySnapshot {
         }
     }
 
-    fn check<'s>(
+    pub(super) fn check<'s>(
         &'s self,
         ceiling: &CompiledCeiling,
         audience: Option<&AudienceLimits>,
-        request: &GrantRequest,
+        Asked { request, hidden }: Asked<'_>,
         trail: &mut Trail,
     ) -> Parts<'s> {
         if ceiling.policy_version() != self.version() {
@@ -125,6 +126,7 @@ impl PolicySnapshot {
             ceiling,
             roles: &roles,
             requested: &request.attributes,
+            hidden,
         };
         let attributes = attributes.check(trail);
         let audience_name = check_audience(ceiling, audience, &request.audience, trail);
@@ -153,6 +155,7 @@ impl PolicySnapshot {
         let (denial, steps) = trail.finish();
         let decision = match (denial, parts.audience, parts.ttl_seconds) {
             (None, Some(audience), Some(ttl_seconds)) => Decision::Granted(Grant {
+                sensitive: self.sensitive_among(parts.attributes.keys()),
                 subject: request.subject,
                 roles: parts.roles.iter().map(|role| role.name.clone()).collect(),
                 scope: scope_of(&parts.roles),
@@ -218,15 +221,32 @@ impl PolicySnapshot {
     }
 }
 
+/// What is decided about: a request, and attributes that it has without their values being known.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) request: &'a GrantRequest,
+    pub(super) hidden: &'a BTreeMap<String, Hidden>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(request: &'a GrantRequest) -> Self {
+        static NOTHING: BTreeMap<String, Hidden> = BTreeMap::new();
+        Self {
+            request,
+            hidden: &NOTHING,
+        }
+    }
+}
+
 /// What became of a request, part by part.
-struct Parts<'s> {
-    roles: Vec<&'s CompiledRole>,
-    attributes: BTreeMap<AttributeName, AttributeValue>,
+pub(super) struct Parts<'s> {
+    pub(super) roles: Vec<&'s CompiledRole>,
+    pub(super) attributes: BTreeMap<AttributeName, AttributeValue>,
     audience: Option<AudienceName>,
     ttl_seconds: Option<u32>,
 }
 
-fn scope_of(roles: &[&CompiledRole]) -> Vec<String> {
+pub(super) fn scope_of(roles: &[&CompiledRole]) -> Vec<String> {
     let families: Vec<_> = roles.iter().map(|role| role.family.as_slice()).collect();
     scope(&families)
 }

@@ -1,6 +1,9 @@
 //! What was granted.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::request::Resource;
 use crate::{
@@ -12,11 +15,11 @@ use crate::{
 ///
 /// Only [`PolicySnapshot::decide`](crate::PolicySnapshot::decide) makes one, so whoever holds a grant holds the
 /// proof that the policy was asked.
-#[derive(Debug)]
 pub struct Grant {
     pub(super) subject: String,
     pub(super) roles: Vec<RoleName>,
     pub(super) attributes: BTreeMap<AttributeName, AttributeValue>,
+    pub(super) sensitive: BTreeSet<AttributeName>,
     pub(super) scope: Vec<String>,
     pub(super) audience: AudienceName,
     pub(super) ttl_seconds: u32,
@@ -38,6 +41,11 @@ impl Grant {
     /// The row-level-security attributes, those that the API key fixes included.
     pub fn attributes(&self) -> &BTreeMap<AttributeName, AttributeValue> {
         &self.attributes
+    }
+
+    /// Those of the attributes whose values are kept from logs, the audit trail and the database.
+    pub fn sensitive(&self) -> &BTreeSet<AttributeName> {
+        &self.sensitive
     }
 
     /// The permissions of the roles and of all they inherit, as sorted `resource:action` values of the
@@ -65,5 +73,20 @@ impl Grant {
     /// The version of the policy that decided.
     pub fn policy_version(&self) -> i64 {
         self.policy_version
+    }
+}
+
+/// Without the subject and the values of attributes: what is printed ends in logs.
+impl fmt::Debug for Grant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attributes: Vec<_> = self.attributes.keys().collect();
+        formatter
+            .debug_struct("Grant")
+            .field("roles", &self.roles)
+            .field("attributes", &attributes)
+            .field("audience", &self.audience)
+            .field("ttl_seconds", &self.ttl_seconds)
+            .field("policy_version", &self.policy_version)
+            .finish_non_exhaustive()
     }
 }

@@ -5,6 +5,7 @@
 //! * [`attributes`], [`lifetime`]: the checks that need more room.
 //! * [`trail`]: what a decision notes: reasons and, when asked, every rule.
 //! * [`grant`]: what was granted.
+//! * [`replay`]: decisions about sessions that were recorded.
 //! * [`reasons`]: why it was not, every reason with its place in the document.
 
 mod attributes;
@@ -12,6 +13,7 @@ mod decide;
 mod grant;
 mod lifetime;
 mod reasons;
+mod replay;
 mod request;
 mod trail;
 
@@ -26,5 +28,6 @@ pub use decide::{
 };
 pub use grant::Grant;
 pub use reasons::{Denial, MAX_REASONS, Reason, ReasonCode, ReasonKind};
+pub use replay::{Hidden, Recorded, Replay};
 pub use request::{AudienceLimits, GrantRequest, Resource};
 pub use trail::{Outcome, Step};

@@ -130,6 +130,10 @@ operations! {
     Authorize = "authorize" needs Some(Permission::TokensIntrospect),
     /// Ask which rows a token may see.
     GetRowFilters = "getRowFilters" needs Some(Permission::TokensIntrospect),
+    /// Show why a token would be issued or not.
+    ExplainPolicy = "explainPolicy" needs Some(Permission::PolicyRead),
+    /// Show what another policy would change.
+    SimulatePolicy = "simulatePolicy" needs Some(Permission::PolicyRead),
 }
 
 /// The permissions that a user's role includes. Keys of a user hold at most these.

@@ -7,7 +7,7 @@ use key_admin::audit::{self, Act, Deed};
 use serde_json::{Value, json};
 use storage::{OrganizationId, StorageError, record_change};
 
-use super::{PolicyError, PolicyService, compile};
+use super::{PolicyError, PolicyService, compile_aside};
 use crate::{
     AttributeDeclaration, AttributeName, CompileError, PolicyDiff, PolicyDocument, PolicySnapshot,
     Role, RoleName, store,
@@ -256,7 +256,7 @@ impl PolicyService {
         let mut compiled = None;
         // A name that stands there twice is no difference, and still a fault.
         if after != before {
-            let checked = compile(after.clone(), version).await;
+            let checked = compile_aside(after.clone(), version).await;
             compiled = Some(checked.map_err(EditError::Invalid)?);
         }
         Ok(Prepared {

@@ -3,20 +3,26 @@
 //! Rows are written in groups: one task takes whatever waits, writes it in one statement, commits, and only then lets
 //! the waiting requests answer. A group forms by itself while the previous commit runs; there is no timer. The keys'
 //! usage is counted in the same transaction, one row per key and group.
+//!
+//! Of sensitive attributes a row holds [hashes](AttributeHasher), never the values.
 
-mod store;
+mod hashes;
+pub(crate) mod store;
 mod usage;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 use storage::{Database, StorageError};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+pub use hashes::{AttributeHasher, CannotHash, OrganizationHasher, hashes};
 pub use store::exists;
 
-use crate::claims::SignedToken;
+use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
 
 /// Why a token was not recorded. It is then not handed out.
@@ -63,7 +69,7 @@ struct SessionRow {
 }
 
 impl SessionRow {
-    fn new(token: &SignedToken, origin: &Origin) -> Result<Self, serde_json::Error> {
+    fn new(token: &SignedToken, origin: &Origin, hasher: &AttributeHasher) -> Result<Self, NoRow> {
         let claims = token.claims();
         Ok(Self {
             id: claims.session_id().as_uuid().simple().to_string(),
@@ -73,7 +79,7 @@ impl SessionRow {
             kid: token.kid().to_owned(),
             subject: claims.subject().to_owned(),
             roles: serde_json::to_value(claims.roles())?,
-            attributes: serde_json::to_value(claims.attributes())?,
+            attributes: stored_attributes(claims, hasher)?,
             resources: serde_json::to_value(claims.resources())?,
             request_id: origin.request_id.clone(),
             client_address: origin.client.to_string(),
@@ -81,6 +87,31 @@ impl SessionRow {
             expires_at: claims.expires_at().unix_seconds(),
         })
     }
+}
+
+/// A row could not be written down.
+#[derive(Debug, thiserror::Error)]
+enum NoRow {
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Hash(#[from] CannotHash),
+}
+
+fn stored_attributes(claims: &Claims, hasher: &AttributeHasher) -> Result<Value, CannotHash> {
+    let plain = claims.attributes().iter();
+    let mut stored: Map<String, Value> = plain
+        .map(|(name, value)| (name.to_string(), value.to_json()))
+        .collect();
+    if !claims.sensitive().is_empty() {
+        let hasher = hasher.of(claims.organization())?;
+        for name in claims.sensitive() {
+            if let Some(value) = stored.get_mut(name.as_str()) {
+                *value = hasher.stored(name.as_str(), value);
+            }
+        }
+    }
+    Ok(Value::Object(stored))
 }
 
 struct Pending {
@@ -92,13 +123,14 @@ struct Pending {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     queue: mpsc::Sender<Pending>,
+    hasher: Arc<AttributeHasher>,
 }
 
 impl Recorder {
-    pub(crate) fn start(database: Database) -> Self {
+    pub(crate) fn start(database: Database, hasher: Arc<AttributeHasher>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         tokio::spawn(write_groups(database, waiting));
-        Self { queue }
+        Self { queue, hasher }
     }
 
     /// Waits until the token's row is committed.
@@ -107,7 +139,7 @@ impl Recorder {
         token: &SignedToken,
         origin: &Origin,
     ) -> Result<Recorded, RecordError> {
-        let row = SessionRow::new(token, origin).map_err(|_| RecordError::Refused)?;
+        let row = SessionRow::new(token, origin, &self.hasher).map_err(|_| RecordError::Refused)?;
         let (done, committed) = oneshot::channel();
         self.queue
             .try_send(Pending { row, done })

@@ -1,5 +1,9 @@
+use policy::Resource;
+use serde_json::{Map, Value};
+use sqlx::types::Json;
 use storage::{
-    BatchSql, Conn, OrganizationId, SessionId, StorageError, execute_batch, fetch_optional,
+    AudienceId, BatchSql, Conn, OrganizationId, SessionId, StorageError, Timestamp, execute_batch,
+    fetch_all, fetch_optional,
 };
 
 const INSERT: BatchSql = BatchSql {
@@ -84,4 +88,67 @@ pub async fn exists(
 ) -> Result<bool, StorageError> {
     let sql = "select subject from sessions where id = $1 and organization_id = $2";
     Ok(fetch_optional!(conn, (String,), sql, session, organization)?.is_some())
+}
+
+/// What a recorded session tells of its request.
+#[derive(sqlx::FromRow)]
+pub(crate) struct RecordedSession {
+    pub(crate) id: SessionId,
+    pub(crate) api_key_id: String,
+    pub(crate) audience_id: AudienceId,
+    pub(crate) subject: String,
+    pub(crate) roles: Json<Vec<String>>,
+    /// Sensitive ones as hashes.
+    pub(crate) attributes: Json<Map<String, Value>>,
+    pub(crate) resources: Json<Vec<Resource>>,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// Which sessions to read.
+#[derive(Clone, Debug)]
+pub(crate) struct Period {
+    /// Issued at this time or later.
+    pub(crate) since: Timestamp,
+    /// Issued before this time.
+    pub(crate) until: Timestamp,
+    /// Only those of this API key; empty for any.
+    pub(crate) api_key: String,
+}
+
+/// A session's id is made just before its token's time is read. Generous: the time itself is compared as well.
+const ID_SLACK_SECONDS: i64 = 60;
+
+impl Period {
+    /// The id that the first page begins before.
+    pub(crate) fn end(&self) -> SessionId {
+        SessionId::first_at(self.until.plus_seconds(ID_SLACK_SECONDS))
+    }
+}
+
+/// Sessions of the period, the latest first, with ids less than `before`; at most `limit`. Ids are ordered by time, and
+/// so the index on them serves.
+pub(crate) async fn page(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    period: &Period,
+    before: SessionId,
+    limit: u32,
+) -> Result<Vec<RecordedSession>, StorageError> {
+    fetch_all!(
+        conn,
+        RecordedSession,
+        "select id, api_key_id, audience_id, subject, roles, attributes, resources, issued_at, expires_at
+         from sessions
+         where organization_id = $1 and id >= $2 and id < $3 and issued_at >= $4 and issued_at < $5
+               and ($6 = '' or api_key_id = $6)
+         order by id desc limit $7",
+        organization,
+        SessionId::first_at(period.since.plus_seconds(-ID_SLACK_SECONDS)),
+        before,
+        period.since,
+        period.until,
+        &period.api_key,
+        i64::from(limit),
+    )
 }

@@ -56,6 +56,18 @@ impl SigningAlgorithm {
     }
 }
 
+impl From<SigningAlgorithm> for jsonwebtoken::Algorithm {
+    fn from(algorithm: SigningAlgorithm) -> Self {
+        match algorithm {
+            SigningAlgorithm::Es256 => Self::ES256,
+            SigningAlgorithm::EdDsa => Self::EdDSA,
+            SigningAlgorithm::Rs256 => Self::RS256,
+            SigningAlgorithm::Ps256 => Self::PS256,
+            SigningAlgorithm::Hs256 => Self::HS256,
+        }
+    }
+}
+
 impl std::fmt::Display for SigningAlgorithm {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())

@@ -11,9 +11,10 @@ pub(crate) mod store;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::Jwk;
 use key_admin::random::{self, NoRandomness};
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::json;
 use storage::{AudienceId, OrganizationId, Timestamp};
 
@@ -143,7 +144,41 @@ impl OpenedKey {
     }
 }
 
+/// A public key, ready to verify.
+pub(crate) struct VerifyingKey {
+    /// Whose tokens it verifies.
+    pub(crate) audience: AudienceId,
+    /// The only algorithm that its tokens may name.
+    pub(crate) algorithm: SigningAlgorithm,
+    pub(crate) decoding: DecodingKey,
+}
+
+impl std::fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("audience", &self.audience)
+            .finish_non_exhaustive()
+    }
+}
+
 impl StoredKey {
+    /// What verifies the tokens of this key: its public half, or the shared secret.
+    pub(crate) fn verifying(&self, sealer: &Sealer) -> Result<VerifyingKey, CannotOpen> {
+        let decoding = match &self.public_jwk {
+            Some(jwk) => DecodingKey::from_jwk(jwk).map_err(|_| CannotOpen)?,
+            None => {
+                let private =
+                    sealer.open(&identity(self.ring, &self.kid), &self.sealed_private_key)?;
+                DecodingKey::from_secret(private.expose_secret())
+            }
+        };
+        Ok(VerifyingKey {
+            audience: self.ring.audience,
+            algorithm: self.ring.algorithm,
+            decoding,
+        })
+    }
+
     /// Makes a key. Its `kid` is the RFC 7638 thumbprint; that of a shared secret, which nothing may be derived from,
     /// is random.
     pub(crate) fn generate(

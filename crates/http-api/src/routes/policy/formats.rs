@@ -9,12 +9,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use policy::PolicyDocument;
 
-use crate::json::{body, media_type, parse, unsupported};
+use crate::json::{MAX_POLICY_BYTES, body, media_type, parse, unsupported};
 use crate::problem::Problem;
 use crate::state::ApiState;
-
-/// The longest policy in a request, in bytes.
-pub const MAX_POLICY_BYTES: usize = 32 * 1024 * 1024;
 
 const JSON: &str = "application/json";
 
