@@ -1,8 +1,10 @@
 //! The whole chain from an organization to an issued token, on both engines.
 
+mod checking;
 mod issuing;
 mod organizations;
 mod rings;
+mod sensitive;
 mod starting;
 mod tokens;
 mod usage;
