@@ -60,7 +60,7 @@ fn policy() -> Value {
     })
 }
 
-fn user(roles: &[&str], attributes: Value) -> Value {
+fn user(roles: &[&str], attributes: &Value) -> Value {
     json!({ "user": { "id": "u", "roles": roles, "attributes": attributes } })
 }
 
@@ -69,12 +69,12 @@ async fn sessions_are_decided_again_under_another_policy() {
     on_both_engines(|app| async move {
         use_policy(&app, &policy()).await;
         for _ in 0..3 {
-            app.issue(&user(&["viewer"], json!({}))).await.issued();
+            app.issue(&user(&["viewer"], &json!({}))).await.issued();
         }
         let latest = app
             .issue(&user(
                 &["editor"],
-                json!({ "plan": "pro", "tenant_id": "t-1" }),
+                &json!({ "plan": "pro", "tenant_id": "t-1" }),
             ))
             .await
             .issued();
@@ -127,10 +127,10 @@ async fn sessions_are_decided_again_under_another_policy() {
 async fn what_depends_on_a_hidden_value_or_a_key_that_is_gone_is_undetermined() {
     on_both_engines(|app| async move {
         use_policy(&app, &policy()).await;
-        app.issue(&user(&["viewer"], json!({ "tenant_id": "t-1" })))
+        app.issue(&user(&["viewer"], &json!({ "tenant_id": "t-1" })))
             .await
             .issued();
-        app.issue(&user(&["viewer"], json!({}))).await.issued();
+        app.issue(&user(&["viewer"], &json!({}))).await.issued();
 
         let with = |field: &str, value: Value| {
             let mut other = policy();
@@ -162,7 +162,7 @@ async fn what_depends_on_a_hidden_value_or_a_key_that_is_gone_is_undetermined() 
         assert_eq!(counts(&known), [2, 2, 0, 0, 0, 0]);
 
         let (short_lived, key) = app.create_key(NewKey::default()).await;
-        app.issue_with(&key, &user(&["viewer"], json!({})))
+        app.issue_with(&key, &user(&["viewer"], &json!({})))
             .await
             .issued();
         let act = Act::on_command_line();
@@ -183,9 +183,9 @@ async fn period_key_and_number_choose_the_sessions() {
         use_policy(&app, &policy()).await;
         let (other, key) = app.create_key(NewKey::default()).await;
         for _ in 0..3 {
-            app.issue(&user(&["viewer"], json!({}))).await.issued();
+            app.issue(&user(&["viewer"], &json!({}))).await.issued();
         }
-        app.issue_with(&key, &user(&["viewer"], json!({})))
+        app.issue_with(&key, &user(&["viewer"], &json!({})))
             .await
             .issued();
         let mut read = app.services.database.read().await.unwrap();
@@ -252,7 +252,7 @@ async fn state(app: &App) -> (i64, i64, i64, i64) {
 async fn nothing_is_written_and_others_see_nothing() {
     on_both_engines(|app| async move {
         use_policy(&app, &policy()).await;
-        app.issue(&user(&["viewer"], json!({}))).await.issued();
+        app.issue(&user(&["viewer"], &json!({}))).await.issued();
         let stranger = app.key_of_another_organization().await;
         let permissions = vec![Permission::TokensIssue];
         let (_, weak) = app

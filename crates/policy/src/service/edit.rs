@@ -1,5 +1,6 @@
 //! Changes of a policy: checked as a whole before anything is written, written only if nobody else wrote meanwhile.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use storage::{OrganizationId, StorageError, record_change};
 
 use super::{PolicyError, PolicyService, compile_aside};
 use crate::{
-    AttributeDeclaration, AttributeName, CompileError, PolicyDiff, PolicyDocument, PolicySnapshot,
-    Role, RoleName, store,
+    AttributeDeclaration, AttributeName, Change, CompileError, PolicyDiff, PolicyDocument,
+    PolicySnapshot, Role, RoleName, store,
 };
 
 /// Other edits that may come first before this one gives up.
@@ -19,6 +20,11 @@ const MAX_ROUNDS: usize = 8;
 const MAX_CHANGES_IN_EVENT: usize = 200;
 /// The most that these changes take together, in bytes of JSON.
 const MAX_BYTES_IN_EVENT: usize = 64 * 1024;
+
+/// The fields of a declaration that name values.
+const VALUES: [&str; 2] = ["allowed_values", "from_role"];
+/// What stands in place of them.
+const MASK: &str = "[hidden]";
 
 /// What an edit did.
 #[derive(Clone, Debug)]
@@ -215,7 +221,7 @@ impl PolicyService {
                 action,
                 target_kind,
                 target_id: target_id.clone(),
-                detail: detail(&prepared.diff),
+                detail: detail(&prepared.diff, [&prepared.before, &prepared.after]),
             };
             let mut tx = self.database.write().await?;
             // First, for its lock: of two edits side by side, the second sees the first.
@@ -281,12 +287,17 @@ struct Prepared {
 }
 
 /// The changes for the audit trail. What would make the event too large is told by its path alone.
-fn detail(diff: &PolicyDiff) -> Value {
+fn detail(diff: &PolicyDiff, policies: [&PolicyDocument; 2]) -> Value {
+    let declared = policies.into_iter().flat_map(|it| &it.attributes);
+    let sensitive: BTreeSet<&str> = declared
+        .filter(|it| it.sensitive)
+        .map(|it| it.name.as_str())
+        .collect();
     let changes = diff.changes();
     let told = changes.len().min(MAX_CHANGES_IN_EVENT);
     let mut left = MAX_BYTES_IN_EVENT;
     let changes_told = changes.iter().take(told).map(|change| {
-        let whole = json!(change);
+        let whole = json!(without_values(change, &sensitive));
         let bytes = whole.to_string().len();
         if bytes > left {
             return json!({ "path": change.path });
@@ -300,6 +311,34 @@ fn detail(diff: &PolicyDiff) -> Value {
         detail["more_changes"] = (changes.len() - told).into();
     }
     detail
+}
+
+/// The change without the values of sensitive attributes that a declaration names.
+fn without_values(change: &Change, sensitive: &BTreeSet<&str>) -> Change {
+    let mut change = change.clone();
+    let mut path = change.path.split('/');
+    let is_sensitive = path.next() == Some("attributes")
+        && path.next().is_some_and(|name| sensitive.contains(name));
+    if !is_sensitive {
+        return change;
+    }
+    let names_values = path.next().map(|field| VALUES.contains(&field));
+    for side in [&mut change.before, &mut change.after]
+        .into_iter()
+        .flatten()
+    {
+        match (names_values, side) {
+            (Some(true), side) => *side = MASK.into(),
+            (None, Value::Object(fields)) => {
+                let named = fields
+                    .iter_mut()
+                    .filter(|it| VALUES.contains(&it.0.as_str()));
+                named.for_each(|(_, value)| *value = MASK.into());
+            }
+            _ => {}
+        }
+    }
+    change
 }
 
 fn put<T: Clone, N: PartialEq>(

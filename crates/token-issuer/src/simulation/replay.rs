@@ -63,10 +63,9 @@ impl Simulation {
             current: self.current.ceiling(&ceiling).map_err(Denial::from),
             candidate: self.candidate.ceiling(&ceiling).map_err(Denial::from),
         });
-        for ceiling in key.iter().flat_map(|key| [&key.current, &key.candidate]) {
-            if let Ok(ceiling) = ceiling {
-                self.named.learn_ceiling(ceiling);
-            }
+        let ceilings = key.iter().flat_map(|key| [&key.current, &key.candidate]);
+        for ceiling in ceilings.flatten() {
+            self.named.learn_ceiling(ceiling);
         }
         self.keys.insert(id.as_str().to_owned(), key);
     }
@@ -93,7 +92,7 @@ impl Simulation {
         let policies = [&*self.current, &*self.candidate];
         let name = audience.name.as_str();
         let mut recorded = rebuild(session, name, &given, &mut self.named, policies);
-        let before = decide(&self.current, &key.current, &audience.limits, &recorded);
+        let before = decide(&self.current, &key.current, audience.limits, &recorded);
         let mut depends = false;
         for (name, hidden) in &mut recorded.hidden {
             if !self.current.judges_alike(&self.candidate, name) {
@@ -101,7 +100,7 @@ impl Simulation {
                 depends = true;
             }
         }
-        let after = decide(&self.candidate, &key.candidate, &audience.limits, &recorded);
+        let after = decide(&self.candidate, &key.candidate, audience.limits, &recorded);
         if depends && matches!(after, Replay::Granted { .. }) {
             return Outcome::Undetermined;
         }
@@ -119,11 +118,11 @@ impl Simulation {
 fn decide(
     policy: &PolicySnapshot,
     ceiling: &Result<CompiledCeiling, Denial>,
-    limits: &AudienceLimits,
+    limits: AudienceLimits,
     recorded: &Recorded,
 ) -> Replay {
     match ceiling {
-        Ok(ceiling) => policy.replay(ceiling, Some(limits), recorded),
+        Ok(ceiling) => policy.replay(ceiling, Some(&limits), recorded),
         Err(denial) => Replay::Refused(denial.clone()),
     }
 }

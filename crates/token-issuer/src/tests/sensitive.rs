@@ -16,7 +16,8 @@ fn policy() -> PolicyDocument {
         "roles": [{ "name": "viewer" }],
         "attributes": [
             { "name": "tenant_id", "type": "string", "sensitive": true },
-            { "name": "regions", "type": "string", "list": true, "sensitive": true },
+            { "name": "regions", "type": "string", "list": true, "sensitive": true,
+              "allowed_values": ["region-canary", "eu"], "from_role": { "viewer": ["region-canary"] } },
             { "name": "plan", "type": "string" },
         ],
     }))
@@ -29,6 +30,17 @@ async fn the_row_holds_keyed_hashes_and_nothing_prints_the_values() {
         let app = App::on(database).await;
         let act = Act::on_command_line();
         let service = &app.services.policy;
+        let edited = service
+            .replace(&act, app.organization.id, None, policy())
+            .await;
+        edited.unwrap();
+        let mut fewer = policy();
+        fewer.attributes[1].allowed_values = Some(vec![json!("region-canary")]);
+        fewer.sort();
+        let edited = service
+            .replace(&act, app.organization.id, None, fewer)
+            .await;
+        assert_eq!(edited.unwrap().diff.changes().len(), 1);
         let edited = service
             .replace(&act, app.organization.id, None, policy())
             .await;
