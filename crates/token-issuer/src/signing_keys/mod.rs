@@ -166,11 +166,7 @@ impl StoredKey {
     pub(crate) fn verifying(&self, sealer: &Sealer) -> Result<VerifyingKey, CannotOpen> {
         let decoding = match &self.public_jwk {
             Some(jwk) => DecodingKey::from_jwk(jwk).map_err(|_| CannotOpen)?,
-            None => {
-                let private =
-                    sealer.open(&identity(self.ring, &self.kid), &self.sealed_private_key)?;
-                DecodingKey::from_secret(private.expose_secret())
-            }
+            None => DecodingKey::from_secret(self.private(sealer)?.expose_secret()),
         };
         Ok(VerifyingKey {
             audience: self.ring.audience,
@@ -218,10 +214,13 @@ impl StoredKey {
         })
     }
 
+    pub(crate) fn private(&self, sealer: &Sealer) -> Result<SecretSlice<u8>, CannotOpen> {
+        sealer.open(&identity(self.ring, &self.kid), &self.sealed_private_key)
+    }
+
     /// Opens the private key, and makes sure that it is the one whose public half is published.
     pub(crate) fn open(&self, sealer: &Sealer) -> Result<OpenedKey, CannotOpen> {
-        let identity = identity(self.ring, &self.kid);
-        let private = sealer.open(&identity, &self.sealed_private_key)?;
+        let private = self.private(sealer)?;
         let algorithm = self.ring.algorithm;
         let pair = KeyPair::read(algorithm, &private).map_err(|_| CannotOpen)?;
         match pair.public_jwk() {

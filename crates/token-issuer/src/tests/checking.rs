@@ -4,12 +4,15 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use key_admin::MasterSecret;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use storage::testing::on_both_engines;
 use storage::{SessionId, execute, fetch_one};
 
-use super::{App, NOW, found};
+use super::{App, MASTER, NOW, found};
+use crate::sealing::Sealer;
+use crate::signing_keys::{KeyState, store};
 use crate::{CheckTokenError, CheckedToken, InactiveToken};
 
 async fn check(app: &App, token: &str) -> Result<CheckedToken, InactiveToken> {
@@ -25,17 +28,19 @@ async fn check(app: &App, token: &str) -> Result<CheckedToken, InactiveToken> {
 
 /// The key that signs for the organization, as the server holds it, and its header.
 async fn signer(app: &App) -> (EncodingKey, Header) {
-    let issuer = app
-        .services
-        .issuer
-        .organization(&app.organization.slug)
-        .await;
-    let issuer = issuer.unwrap().unwrap();
-    let key = &issuer.value.ring("default").unwrap().active;
+    let sealer = Sealer::new(&MasterSecret::parse(MASTER).unwrap()).unwrap();
+    let mut read = app.database.read().await.unwrap();
+    let keys = store::published(read.conn(), app.organization.id).await;
+    let keys = keys.unwrap();
+    let key = keys
+        .iter()
+        .find(|key| key.state == KeyState::Active)
+        .unwrap();
     let mut header = Header::new(Algorithm::ES256);
     header.typ = Some("at+jwt".into());
     header.kid = Some(key.kid.clone());
-    (key.encoding.clone(), header)
+    let private = key.private(&sealer).unwrap();
+    (EncodingKey::from_ec_der(private.expose_secret()), header)
 }
 
 /// Signs these very bytes.
