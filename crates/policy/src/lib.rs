@@ -23,6 +23,8 @@
 //! | `snapshot`, `ceiling` | a policy, and a key under it, compiled |
 //! | `row_rules` | which rows of which tables a token may see, for databases to enforce |
 //! | `decision` | requests, the checks, grants and reasons |
+//! | `document` | a policy in files: YAML, JSON, casbin's CSV, what changed |
+//! | `cases` | what a policy must grant and refuse, checked without a server |
 //! | [`operations`] | which caller may do which operation of the API |
 //! | `service`, `store` | decisions with the policy that is current; where it is kept |
 //! | `casbin_engine` | the one place that names casbin |
@@ -33,6 +35,7 @@
 mod access;
 mod attributes;
 mod casbin_engine;
+mod cases;
 mod ceiling;
 mod decision;
 mod defaults;
@@ -58,13 +61,20 @@ pub use attributes::{
     MAX_ITEMS, MAX_LENGTH, MAX_PATTERN_LENGTH, MAX_SAFE_INTEGER, Normalization, Scalar, ValueType,
 };
 pub use casbin_engine::EngineError;
+pub use cases::{
+    AccessCheck, CaseAudience, CaseReport, CaseUser, CasesFault, CasesReport, Difference,
+    Expectation, ExpectedReason, ExpectedRows, ExpectedToken, PolicyCase, PolicyCases,
+};
 pub use ceiling::{CeilingError, CompiledCeiling};
 pub use decision::{
     AudienceLimits, Decision, Denial, Effective, Explanation, Grant, GrantRequest, Hidden,
     MAX_REASONS, MAX_RESOURCE_ID_BYTES, MAX_RESOURCES, MAX_ROLES_PER_REQUEST, MAX_SUBJECT_BYTES,
     Outcome, Reason, ReasonCode, ReasonKind, Recorded, Replay, Resource, Step,
 };
-pub use document::{Change, PolicyDiff, PolicyDocument};
+pub use document::{
+    Change, CsvFault, CsvRuleFault, DocumentFault, MAX_DOCUMENT_BYTES, PolicyDiff, PolicyDocument,
+    Position,
+};
 pub use fault::{
     CompileError, FaultCode, MAX_ATTRIBUTES, MAX_AUDIENCES, MAX_DESCRIPTION, MAX_INHERITED,
     MAX_LINKS, MAX_PERMISSIONS, MAX_ROLES, PolicyFault,

@@ -1,8 +1,10 @@
 //! An attribute as an organization declares it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{compiled::CompiledAttribute, value::ValueType};
@@ -49,7 +51,11 @@ pub struct AttributeDeclaration {
     pub requires: BTreeSet<AttributeName>,
     /// The value of a token with this role when the request names none. Of several roles, lists are joined; single
     /// values must be equal, or the request must say.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "each_role_once"
+    )]
     pub from_role: BTreeMap<RoleName, Value>,
     /// The only values allowed; in a list, for each item. `None`: any value of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,6 +92,34 @@ pub enum Normalization {
     /// A UUID in any of its usual forms becomes `8-4-4-4-12` lower-case digits (RFC 9562, section 4); anything else is
     /// refused.
     Uuid,
+}
+
+/// JSON's readers disagree about which of two values counts.
+fn each_role_once<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<RoleName, Value>, D::Error> {
+    struct EachOnce;
+
+    impl<'de> Visitor<'de> for EachOnce {
+        type Value = BTreeMap<RoleName, Value>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object with a value for each role")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+            let mut values = BTreeMap::new();
+            while let Some((role, value)) = members.next_entry::<RoleName, Value>()? {
+                if values.contains_key(&role) {
+                    return Err(A::Error::custom(format!("role `{role}` is given twice")));
+                }
+                values.insert(role, value);
+            }
+            Ok(values)
+        }
+    }
+
+    deserializer.deserialize_map(EachOnce)
 }
 
 fn default_max_length() -> u32 {

@@ -3,14 +3,28 @@
 //! | module | holds |
 //! |---|---|
 //! | `diff` | what changes between two documents |
+//! | `yaml`, `json` | reading, strictly |
+//! | `commented` | writing YAML that explains itself |
+//! | `casbin_csv` | roles of a casbin policy |
+//! | `fault` | why a text is no document |
 
+mod casbin_csv;
+mod commented;
 mod diff;
+mod fault;
+mod json;
+#[cfg(test)]
+mod round_trip_tests;
+mod yaml;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{AttributeDeclaration, CompileError, PolicySnapshot, Role, RowRule, object};
 
+pub use casbin_csv::{CsvFault, CsvRuleFault};
 pub use diff::{Change, PolicyDiff};
+pub use fault::{DocumentFault, MAX_DOCUMENT_BYTES, Position};
+pub(crate) use yaml::read as read_yaml;
 
 /// The policy of an organization as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
