@@ -3,6 +3,7 @@
 mod apikey;
 mod organization;
 mod people;
+mod policy;
 mod tools;
 
 use std::net::SocketAddr;
@@ -21,6 +22,11 @@ pub(crate) use organization::{
 pub(crate) use people::{
     CreateServiceAccountArgs, CreateUserArgs, DeleteOwnerArgs, ListArgs, OneOwnerArgs,
     ServiceAccountAction, ServiceAccountCommand, UserAction, UserCommand,
+};
+pub(crate) use policy::{
+    ApplyArgs, AttributeCommand, CheckArgs, DeclarationAction, DiffArgs, ExplainArgs, ExportArgs,
+    PolicyAction, PolicyCommand, PolicyFormat, RlsArgs, RlsEngine, RlsPlaceholder, RoleCommand,
+    SimulateArgs, TestArgs,
 };
 pub(crate) use tools::{
     AccountArgs, AuditAction, AuditCommand, CompletionsArgs, LoginArgs, ScanArgs, Shell,
@@ -69,6 +75,12 @@ pub(crate) enum Command {
     User(UserCommand),
     /// Make, list, suspend and remove service accounts
     ServiceAccount(ServiceAccountCommand),
+    /// Write, check, test and change the policy: what tokens may say
+    Policy(PolicyCommand),
+    /// Show and remove roles
+    Role(RoleCommand),
+    /// Show and remove attributes
+    Attribute(AttributeCommand),
     /// Show what was changed
     Audit(AuditCommand),
     /// Find Jeton API keys in files

@@ -60,6 +60,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         return Ok(commands::scan::run(args));
     }
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::server)?;
+    if let Command::Policy(command) = command {
+        return runtime.block_on(commands::policy::run(command));
+    }
     runtime.block_on(run_to_end(command))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -86,6 +89,8 @@ async fn run_to_end(command: Command) -> Result<(), Failure> {
             commands::completions::run(&args);
             Ok(())
         }
-        Command::Scan(_) => Ok(()),
+        Command::Role(command) => commands::declarations::roles(command.action).await,
+        Command::Attribute(command) => commands::declarations::attributes(command.action).await,
+        Command::Scan(_) | Command::Policy(_) => Ok(()),
     }
 }

@@ -5,10 +5,11 @@ mod problem;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, Response, StatusCode, redirect};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use url::Url;
 
 use crate::config::{Profile, ServerUrl};
 use crate::failure::Failure;
@@ -23,6 +24,17 @@ const PAGE: usize = 100;
 pub(crate) struct Client {
     http: reqwest::Client,
     url: ServerUrl,
+}
+
+/// A body that is not made of parts, such as a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    /// Its kind, for `Content-Type`.
+    pub(crate) media_type: &'static str,
+    /// The text itself.
+    pub(crate) body: String,
+    /// The version that must be there, for `If-Match`.
+    pub(crate) if_match: Option<i64>,
 }
 
 /// The parameters of a query; what is absent is left out.
@@ -101,6 +113,24 @@ impl Client {
         Ok(entries)
     }
 
+    /// Puts a text in place of what is there.
+    pub(crate) async fn put(
+        &self,
+        path: &[&str],
+        query: Query<'_>,
+        text: Text,
+    ) -> Result<Value, Failure> {
+        let mut request = self
+            .http
+            .request(Method::PUT, self.address(path, query))
+            .header(CONTENT_TYPE, text.media_type)
+            .body(text.body);
+        if let Some(version) = text.if_match {
+            request = request.header(IF_MATCH, format!("\"{version}\""));
+        }
+        self.send(request).await
+    }
+
     async fn call(
         &self,
         method: Method,
@@ -108,18 +138,26 @@ impl Client {
         query: Query<'_>,
         body: Option<Value>,
     ) -> Result<Value, Failure> {
+        let mut request = self.http.request(method, self.address(path, query));
+        if let Some(body) = body {
+            request = request
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.to_string());
+        }
+        self.send(request).await
+    }
+
+    fn address(&self, path: &[&str], query: Query<'_>) -> Url {
         let mut url = self.url.join(path);
         for (name, value) in query {
             if let Some(value) = value {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        let mut request = self.http.request(method, url);
-        if let Some(body) = body {
-            request = request
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.to_string());
-        }
+        url
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Value, Failure> {
         let unreachable = || format!("{} cannot be reached", self.url.as_str());
         let sent = request.send().await.map_err(reqwest::Error::without_url);
         let response = sent.with_context(unreachable).map_err(Failure::server)?;

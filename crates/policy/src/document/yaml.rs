@@ -174,7 +174,7 @@ mod tests {
         let open = "row_rules: [{name: a, table: t, roles: [], where: ";
         let deep = format!("{open}{}", "{all: [".repeat(100_000));
         let fault = refused(&deep);
-        assert!(fault.contains("nested too deeply"), "{fault}");
+        assert!(fault.contains("recursion limit"), "{fault}");
         let blocks: String = (0..1000_usize)
             .map(|level| format!("{}- \n", " ".repeat(level)))
             .collect();

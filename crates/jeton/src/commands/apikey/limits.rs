@@ -89,11 +89,19 @@ fn member_of_ceiling(limit: LimitFlag) -> Option<&'static str> {
 
 /// The values that `--fix` gives.
 fn fixed_attributes(pairs: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
+    attributes_of("--fix", pairs)
+}
+
+/// The values that a flag gives, each attribute once.
+pub(in crate::commands) fn attributes_of(
+    flag: &str,
+    pairs: &[String],
+) -> Result<BTreeMap<String, Value>, Failure> {
     let mut attributes = BTreeMap::new();
     for pair in pairs {
-        let (name, value) = attribute("--fix", pair)?;
+        let (name, value) = attribute(flag, pair)?;
         if attributes.contains_key(&name) {
-            return Err(Failure::input(anyhow!("--fix names `{name}` twice")));
+            return Err(Failure::input(anyhow!("{flag} names `{name}` twice")));
         }
         attributes.insert(name, value);
     }

@@ -6,6 +6,9 @@ mod over_http;
 mod shared;
 mod update;
 
+pub(super) use limits::attributes_of;
+pub(super) use shared::key_id;
+
 use crate::cli::{ApikeyAction, ApikeyCommand, InstallationArgs};
 use crate::client::{self, Client};
 use crate::config::{Config, Profile};

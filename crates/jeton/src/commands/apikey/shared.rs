@@ -61,7 +61,7 @@ pub(super) fn permissions(names: &[String]) -> &[String] {
 }
 
 /// `key_…` or `jtn_…`. What was typed is not quoted: it may be a whole key.
-pub(super) fn key_id(text: &str) -> Result<ApiKeyId, Failure> {
+pub(in crate::commands) fn key_id(text: &str) -> Result<ApiKeyId, Failure> {
     if PresentedKey::parse(text).is_ok() {
         return Err(Failure::input(anyhow!(
             "this is a whole API key, and other processes can read command lines: revoke it, \
