@@ -118,6 +118,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "docs/cli.md",
         "docs/performance.md",
         "docs/claim-templates.md",
+        "docs/policy.md",
     ] {
         let path = repository().join(document);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -131,6 +132,96 @@ fn links_in_the_documentation_lead_somewhere() {
             assert!(exists, "{target} in {document}");
         }
     }
+}
+
+/// The text behind a fence of one kind.
+fn fenced<'a>(text: &'a str, info: &str) -> &'a str {
+    let fence = format!("```{info}\n");
+    text.split(&fence)
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap()
+}
+
+/// The subcommands that a command's help lists.
+fn subcommands(command: &[&str]) -> Vec<String> {
+    let help = run_to_end(&[command, &["--help"]].concat(), &[]);
+    let help = String::from_utf8(help.stdout).unwrap();
+    let Some((_, list)) = help.split_once("\nCommands:\n") else {
+        return Vec::new();
+    };
+    let list = list.split("\n\n").next().unwrap();
+    let names = list
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next());
+    names
+        .filter(|it| *it != "help")
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_command_is_documented() {
+    let documentation = document("cli.md");
+    let mut found = 0;
+    for first in subcommands(&[]) {
+        let below = subcommands(&[&first]);
+        // Within a row, commands after the first stand without `jeton` and the word before them.
+        let rows = documentation.lines().filter(|line| line.starts_with('|'));
+        let (own, others): (Vec<_>, Vec<_>) =
+            rows.partition(|line| line.contains(&format!("`jeton {first}")));
+        let short = format!("`{first}`");
+        assert!(
+            !own.is_empty() || others.iter().any(|row| row.contains(&short)),
+            "{first}"
+        );
+        let named = |name: &str| {
+            let ends = [" ", "`"].map(|end| format!("{name}{end}"));
+            own.iter().any(|row| ends.iter().any(|it| row.contains(it)))
+        };
+        for second in &below {
+            let full = format!("`jeton {first} {second}");
+            assert!(named(&full) || named(&format!("`{second}")), "{full}");
+            found += 1;
+        }
+        found += 1;
+    }
+    assert!(found > 40, "{found}");
+}
+
+/// The policy, the cases and the casbin file of docs/policy.md work, and so does the line for CI.
+#[test]
+fn the_documented_policy_passes_its_documented_cases() {
+    let text = document("policy.md");
+    let directory = std::env::temp_dir().join(format!("jeton-policy-md-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let written = |name: &str, info: &str| {
+        let path = directory.join(name);
+        std::fs::write(&path, fenced(&text, info)).unwrap();
+        path.display().to_string()
+    };
+    let policy = written("policy.yaml", "yaml policy");
+    let cases = written("cases.yaml", "yaml cases");
+    let casbin = written("casbin.csv", "csv casbin");
+    let tested = run_to_end(&["policy", "test", "-f", &policy, "--cases", &cases], &[]);
+    let checked = run_to_end(&["policy", "check", "-f", &casbin], &[]);
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert!(tested.status.success(), "{tested:?}");
+    assert!(checked.status.success(), "{checked:?}");
+    let line = Command::new("bash")
+        .args(["-euc", fenced(&text, "sh cases")])
+        .current_dir(repository())
+        .env_clear()
+        .env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", directory_of(jeton_binary())),
+        )
+        .output()
+        .unwrap();
+    assert!(line.status.success(), "{line:?}");
 }
 
 /// Runs the commands of the README's production chapter as written, but for the server at their end.

@@ -20,6 +20,9 @@ async fn run(connection: &mut PgConnection, sql: &str) {
     sqlx::raw_sql(sql).execute(connection).await.unwrap();
 }
 
+/// Claims, and the ids that they show of orders, sales and documents.
+type Seen = (Value, &'static [i64], &'static [i64], &'static [i64]);
+
 /// The ids that a token with these claims sees in a table.
 async fn seen(
     connection: &mut PgConnection,
@@ -54,7 +57,7 @@ async fn every_token_sees_its_rows(mut connection: PgConnection, reader: String)
         run(&mut connection, &format!("begin; {script}; commit")).await;
     }
     let token = |roles: Value, attributes: Value| json!({"roles": roles, "attributes": attributes});
-    let table: [(Value, &[i64], &[i64], &[i64]); 8] = [
+    let table: &[Seen] = &[
         (
             token(
                 json!(["viewer"]),
@@ -124,7 +127,7 @@ async fn every_token_sees_its_rows(mut connection: PgConnection, reader: String)
             ("archive.documents", documents),
         ];
         for (table, expected) in tables {
-            let found = seen(&mut connection, &reader, &claims, table).await;
+            let found = seen(&mut connection, &reader, claims, table).await;
             assert_eq!(found, expected, "{table} {claims}");
         }
     }

@@ -42,6 +42,10 @@ fn every_command_explains_itself() {
         &["user", "delete"],
         &["service-account", "delete"],
         &["audit", "list"],
+        &["policy", "test"],
+        &["policy", "rls"],
+        &["role", "list"],
+        &["attribute", "delete"],
         &["scan"],
         &["completions"],
     ];

@@ -61,11 +61,13 @@ impl Kind {
         action: DeclarationAction,
         is_name: fn(&str) -> bool,
     ) -> Result<(), Failure> {
-        let checked = |name: &str| match is_name(name) {
-            true => Ok(()),
-            false => Err(Failure::input(anyhow!(
+        let checked = |name: &str| {
+            if is_name(name) {
+                return Ok(());
+            }
+            Err(Failure::input(anyhow!(
                 "a name has 1 to 64 characters: a lower-case letter, then lower-case letters, digits and `_`"
-            ))),
+            )))
         };
         match action {
             DeclarationAction::List(args) => {

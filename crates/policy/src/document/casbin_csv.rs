@@ -93,7 +93,7 @@ struct Rules {
 struct Import {
     roles: BTreeMap<RoleName, Rules>,
     /// Each `g` rule with its line.
-    links: Vec<(u64, RoleName, RoleName)>,
+    links: Vec<Link>,
 }
 
 impl PolicyDocument {
@@ -221,7 +221,7 @@ impl Import {
     /// Takes away what inherits nothing that is left, and what nothing left inherits, until neither is there. What
     /// stays goes round in circles, and the first rule among it is told.
     fn refuse_cycles(&self) -> Result<(), CsvFault> {
-        let ends: [fn(&(u64, RoleName, RoleName)) -> (&RoleName, &RoleName); 2] = [
+        let ends: [Ends; 2] = [
             |(_, role, inherited)| (role, inherited),
             |(_, role, inherited)| (inherited, role),
         ];
@@ -242,10 +242,13 @@ impl Import {
     }
 }
 
+/// A line, and the role on it that inherits the other.
 type Link = (u64, RoleName, RoleName);
+/// A link as it is followed: from which role to which.
+type Ends = fn(&Link) -> (&RoleName, &RoleName);
 
 /// The links without those that lead, over whatever others, to a dead end.
-fn without_ends(links: Vec<&Link>, end: fn(&Link) -> (&RoleName, &RoleName)) -> Vec<&Link> {
+fn without_ends(links: Vec<&Link>, end: Ends) -> Vec<&Link> {
     let mut onward: BTreeMap<&RoleName, usize> = BTreeMap::new();
     let mut sources: BTreeMap<&RoleName, Vec<&RoleName>> = BTreeMap::new();
     for link in &links {

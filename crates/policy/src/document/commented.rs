@@ -337,7 +337,7 @@ mod tests {
                 ]},
             }],
         }));
-        let expected = r##"# A policy of Jeton: what session tokens may say, and which rows they show.
+        let expected = r#"# A policy of Jeton: what session tokens may say, and which rows they show.
 # The order of roles, attributes and rules means nothing. What is left out has its default.
 
 # Roles: what tokens can carry, and what that allows.
@@ -381,7 +381,7 @@ row_rules:
         - any:
             - {column: note, operator: "in", value: ["a: b", "1", 1]}
             - {column: note, operator: "is null"}
-"##;
+"#;
         let yaml = document.to_commented_yaml();
         assert_eq!(yaml, expected, "{yaml}");
         assert_eq!(PolicyDocument::from_yaml(&yaml).unwrap(), document);

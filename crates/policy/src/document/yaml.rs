@@ -175,10 +175,10 @@ mod tests {
         let deep = format!("{open}{}", "{all: [".repeat(100_000));
         let fault = refused(&deep);
         assert!(fault.contains("recursion limit"), "{fault}");
-        let blocks: String = (0..1000_usize)
-            .map(|level| format!("{}- \n", " ".repeat(level)))
-            .collect();
-        refused(&format!("roles:\n{blocks}"));
+        let blocks = (0..1000_usize).fold(String::from("roles:\n"), |text, level| {
+            text + " ".repeat(level).as_str() + "- \n"
+        });
+        refused(&blocks);
         let long = " ".repeat(MAX_DOCUMENT_BYTES + 1);
         assert_eq!(
             PolicyDocument::from_yaml(&long),

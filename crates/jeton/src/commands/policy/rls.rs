@@ -48,13 +48,11 @@ pub(super) async fn run(args: RlsArgs) -> Result<(), Failure> {
 }
 
 async fn policy(args: &RlsArgs) -> Result<PolicySnapshot, Failure> {
-    match &args.file {
-        Some(file) => PolicyFile::open(file)?.compile().await,
-        None => {
-            let document = of_server(&Client::configured()?).await?;
-            document.compile(1).await.map_err(Failure::server)
-        }
+    if let Some(file) = &args.file {
+        return PolicyFile::open(file)?.compile().await;
     }
+    let document = of_server(&Client::configured()?).await?;
+    document.compile(1).await.map_err(Failure::server)
 }
 
 /// PostgreSQL reads the claims itself: what is said about a token would be left unheard.
