@@ -128,7 +128,7 @@ async fn every_token_sees_its_rows(mut connection: PgConnection, reader: String)
         ];
         for (table, expected) in tables {
             let found = seen(&mut connection, &reader, claims, table).await;
-            assert_eq!(found, expected, "{table} {claims}");
+            assert_eq!(found, *expected, "{table} {claims}");
         }
     }
 }
