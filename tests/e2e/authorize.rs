@@ -186,3 +186,37 @@ async fn superset_gets_clauses() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_token_speaks_for_itself_as_long_as_it_is_active() {
+    on_both_engines(|app| async move {
+        with_policy(&app).await;
+        let user = json!({ "id": "u", "roles": ["viewer"], "attributes": { "tenant_id": "t-1", "regions": ["eu"] } });
+        let resources = json!([{ "type": "dashboard", "id": "sales" }]);
+        let issued = app.issue(&json!({ "user": user, "resources": resources })).await.issued();
+        let token = issued["token"].as_str().unwrap();
+        let checks = json!([
+            { "resource": "dashboard/sales", "action": "view" },
+            { "resource": "dashboard/other", "action": "view" },
+        ]);
+        let ask = async |body: Value| app.call(Method::POST, "/v1/authorize", Some(body)).await;
+        let answer = ask(json!({ "token": token, "checks": checks })).await.json();
+        let reasons: Vec<_> = answer["results"].as_array().unwrap().iter().map(|it| &it["reason"]).collect();
+        assert_eq!(reasons, ["allowed", "other_resource"]);
+        let rows = filters(&app, json!({ "token": token, "output": "sql", "table": "orders" })).await.json();
+        assert_eq!(rows["filters"][0]["binds"], json!(["t-1", "eu"]));
+
+        let forged = format!("{}x", &token[..token.len() - 1]);
+        for bad in [forged.as_str(), "", "eyJ", &app.key] {
+            let refused = ask(json!({ "token": bad, "checks": checks })).await;
+            refused.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "token_not_active");
+            let refused = filters(&app, json!({ "token": bad, "output": "sql" })).await;
+            refused.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "token_not_active");
+        }
+        let both = json!({ "token": token, "claims": { "roles": ["viewer"] }, "checks": checks });
+        ask(both).await.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "conflicting_fields");
+        let none = json!({ "checks": checks });
+        ask(none).await.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "missing_field");
+    })
+    .await;
+}

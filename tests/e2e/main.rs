@@ -22,6 +22,7 @@ mod cli_http;
 mod cli_login;
 mod cli_organization;
 mod cli_people;
+mod cli_policy;
 mod cli_scan;
 mod crash;
 mod credentials;

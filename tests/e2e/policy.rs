@@ -207,6 +207,65 @@ async fn a_dry_run_answers_the_same_and_writes_nothing() {
     .await;
 }
 
+async fn put_text(app: &App, media_type: &str, text: &str) -> Answer {
+    let request = app.http.put(app.server.url() + POLICY);
+    let request = request
+        .header("x-api-key", &app.key)
+        .header("content-type", media_type);
+    app.send(request.body(text.to_owned())).await
+}
+
+#[tokio::test]
+async fn a_policy_goes_in_and_out_as_yaml() {
+    on_both_engines(|app| async move {
+        let yaml = "roles:\n  - name: viewer\n    permissions:\n      - {resource: dashboard, action: view}\nattributes: []\n";
+        let replaced = put_text(&app, "application/yaml", yaml).await;
+        assert_eq!(replaced.status, 200, "{}", replaced.text);
+        let request = app.http.get(app.server.url() + POLICY).header("x-api-key", &app.key);
+        let shown = app.send(request.header("accept", "application/yaml")).await;
+        assert_eq!(shown.header("content-type"), "application/yaml");
+        assert!(shown.text.starts_with("# A policy of Jeton"), "{}", shown.text);
+        let before = show(&app).await;
+        let again = put_text(&app, "application/yaml", &shown.text).await.json();
+        assert_eq!(again["changes"], json!([]), "what is shown is what is sent");
+
+        for wrong in ["roles: [", "roles: [{name: viewer, extra: 1}]", "a: &x 1\nb: *x", "roles:\n  - name: viewer\n    permissions:\n"] {
+            let refused = put_text(&app, "application/yaml", wrong).await;
+            let problem = refused.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_document");
+            assert!(problem["errors"][0]["detail"].is_string(), "{problem}");
+        }
+        let faulty = put_text(&app, "application/yaml", "roles: [{name: a, inherits: [ghost]}]").await;
+        faulty.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_policy");
+        assert_eq!(show(&app).await.text, before.text);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn casbins_rules_replace_what_roles_may_and_keep_the_rest() {
+    on_both_engines(|app| async move {
+        let policy = json!({
+            "roles": [{ "name": "viewer", "max_ttl_seconds": 60, "permissions": [{ "resource": "old", "action": "view" }] }, { "name": "gone" }],
+            "attributes": [{ "name": "tenant_id", "type": "string", "required": true }],
+        });
+        assert_eq!(put(&app, policy).await.status, 200);
+        let csv = "p, viewer, dashboard, view\np, admin, *, *\np, admin, user/root, delete, deny\ng, admin, viewer\n";
+        let replaced = put_text(&app, "text/csv", csv).await;
+        assert_eq!(replaced.status, 200, "{}", replaced.text);
+        let now = show(&app).await.json();
+        let roles: Vec<_> = now["roles"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+        assert_eq!(roles, ["admin", "viewer"]);
+        assert_eq!(now["roles"][1]["max_ttl_seconds"], 60);
+        assert_eq!(now["attributes"][0]["name"], "tenant_id");
+        for wrong in ["p, viewer, dashboard", "p, viewer, dashboard, view, Deny", "g, a, b\ng, b, a", "x, y"] {
+            let refused = put_text(&app, "text/csv", wrong).await;
+            refused.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_document");
+        }
+        assert_eq!(show(&app).await.json(), now);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn other_forms_are_refused() {
     on_both_engines(|app| async move {
@@ -226,7 +285,7 @@ async fn other_forms_are_refused() {
         }
         for (accept, status) in [
             ("text/html", 406),
-            ("application/json;q=0, */*", 406),
+            ("application/json;q=0, application/yaml;q=0, */*", 406),
             ("*/*", 200),
             ("text/html, application/*;q=0.1", 200),
         ] {

@@ -108,14 +108,19 @@ async fn another_key_of_the_organization_can_be_asked_about_and_hides_what_is_se
         let answer = explain(&app, &app.key, request.clone()).await;
         assert!(!answer.text.contains("canary"), "{}", answer.text);
         let explained = answer.json();
-        let shown = json!({ "tenant_id": "[hidden]", "regions": ["eu"] });
-        assert_eq!(explained["effective"]["attributes"], shown);
-        assert_eq!(explained["claims"]["attributes"], shown);
-        assert_eq!(explained["claims"]["client_id"], limited.id.to_string());
+        assert_eq!(explained["granted"], false, "a key must not show in lists what is sensitive");
+        assert_eq!(explained["reasons"][0]["code"], "policy_unusable");
 
-        request["user"]["attributes"]["tenant_id"] = json!("t-1");
+        let ceiling = KeyCeiling {
+            max_ttl_seconds: Some(60),
+            ..KeyCeiling::default()
+        };
+        let (limited, _) = app.create_key(NewKey { ceiling, ..NewKey::default() }).await;
+        request["api_key_id"] = json!(limited.id.to_string());
         let explained = explain(&app, &app.key, request.clone()).await.json();
-        assert_eq!(explained["reasons"][0]["code"], "attribute_fixed");
+        assert_eq!(explained["claims"]["attributes"], json!({ "regions": ["eu"] }), "what it sent");
+        assert_eq!(explained["claims"]["client_id"], limited.id.to_string());
+        assert_eq!(explained["effective"]["ttl_seconds"], 60);
 
         let stranger = app.key_of_another_organization().await;
         for (key, id) in [(&stranger, limited.id.to_string()), (&app.key, "key_000000000000".into()), (&app.key, "x".into())] {

@@ -11,10 +11,11 @@ use policy::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::presented::Presented;
 use super::session_tokens::TokenResource;
 use crate::caller::Caller;
 use crate::errors::sentence;
-use crate::json::{JsonBody, Object};
+use crate::json::{JsonBody, Object, present};
 use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::{FieldProblem, Problem};
 use crate::query::invalid;
@@ -28,9 +29,14 @@ const MAX_CHECKS: usize = 100;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "claims": { "roles": ["viewer"] }, "checks": [{ "resource": "dashboard/sales", "action": "view" }] }))]
 pub struct AuthorizeRequest {
-    /// What the token says.
-    #[schema(value_type = AuthorizeClaims)]
-    claims: Object<AuthorizeClaims>,
+    /// The session token; instead of `claims`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, examples("eyJ…"))]
+    token: Option<String>,
+    /// What a token says that the caller has verified; instead of `token`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = AuthorizeClaims, required = false)]
+    claims: Option<Object<AuthorizeClaims>>,
     /// The questions.
     #[schema(value_type = Vec<AuthorizeCheck>, min_items = 1, max_items = 100)]
     checks: Vec<Object<AuthorizeCheck>>,
@@ -172,8 +178,8 @@ impl AuthorizeResult {
 /// Ask what a token allows
 ///
 /// By the policy as it stands: what its roles allow and deny, within the resources that the token is limited to. A denial
-/// wins over whatever other roles allow. The roles and resources are taken as they are given: they must come from a
-/// verified token.
+/// wins over whatever other roles allow. A token is checked as far as this server can; claims are taken as they are given,
+/// and must come from a verified token.
 #[utoipa::path(
     post,
     path = "/v1/authorize",
@@ -193,8 +199,11 @@ pub async fn authorize(
     JsonBody(body): JsonBody<AuthorizeRequest>,
 ) -> Result<Json<Authorization>, Problem> {
     let checks = parse(body.checks)?;
-    let Object(claims) = body.claims;
-    let (roles, resources) = claims.into_bearer()?;
+    let slug = caller.organization_slug();
+    let (roles, resources) = match Presented::read(&state, slug, body.token, body.claims).await? {
+        Presented::Token(token) => (token.roles, token.resources),
+        Presented::Claims(Object(claims)) => claims.into_bearer()?,
+    };
     let policy = state
         .services
         .policy

@@ -10,6 +10,7 @@ pub mod organization;
 pub mod policy;
 pub mod policy_explain;
 pub mod policy_simulate;
+mod presented;
 pub mod principals;
 pub mod service_accounts;
 pub mod session_tokens;

@@ -9,11 +9,16 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use policy::PolicyDocument;
 
+use crate::errors::sentence;
 use crate::json::{MAX_POLICY_BYTES, body, media_type, parse, unsupported};
 use crate::problem::Problem;
+use crate::query::invalid;
 use crate::state::ApiState;
 
 const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
+/// casbin's policy files: roles' permissions and what they inherit.
+const CSV: &str = "text/csv";
 
 /// A policy as it was sent.
 #[derive(Debug)]
@@ -27,7 +32,7 @@ impl FromRequest<ApiState> for SentPolicy {
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
         let media_type = media_type(request.headers())?;
-        if media_type != JSON {
+        if ![JSON, YAML, CSV].contains(&media_type.as_str()) {
             return Err(unreadable());
         }
         let body = body(request, state, MAX_POLICY_BYTES).await?;
@@ -36,11 +41,21 @@ impl FromRequest<ApiState> for SentPolicy {
 }
 
 impl SentPolicy {
-    /// The document in it. A large one takes its time, on a thread that may block.
-    pub(super) async fn document(self) -> Result<PolicyDocument, Problem> {
+    /// Is it only a part of a policy, which takes the rest from the current one?
+    pub(super) fn is_partial(&self) -> bool {
+        self.media_type == CSV
+    }
+
+    /// The document in it, as a change of `current` if it is partial. A large one takes its time, on a thread that may
+    /// block.
+    pub(super) async fn document(self, current: PolicyDocument) -> Result<PolicyDocument, Problem> {
         let read = move || match self.media_type.as_str() {
             JSON => parse(&self.body),
-            _ => Err(unreadable()),
+            YAML => PolicyDocument::from_yaml(text(&self.body)?).map_err(|fault| wrong(&fault)),
+            _ => {
+                let csv = current.with_casbin_csv(text(&self.body)?);
+                csv.map_err(|fault| wrong(&fault))
+            }
         };
         match tokio::task::spawn_blocking(read).await {
             Ok(document) => document,
@@ -49,8 +64,19 @@ impl SentPolicy {
     }
 }
 
+fn text(body: &[u8]) -> Result<&str, Problem> {
+    std::str::from_utf8(body).map_err(|_| wrong(&"the text is not UTF-8"))
+}
+
+/// The text is not what its media type says; the place in it is part of the sentence.
+fn wrong(fault: &dyn std::fmt::Display) -> Problem {
+    invalid("", "invalid_document", &sentence(fault))
+}
+
 fn unreadable() -> Problem {
-    unsupported("Send the policy as `Content-Type: application/json`, in UTF-8.")
+    unsupported(
+        "Send the policy as `application/json` or `application/yaml`, or casbin's rules as `text/csv`, in UTF-8.",
+    )
 }
 
 /// The policy in the form that the client likes best.
@@ -59,15 +85,23 @@ pub(super) fn show(
     document: PolicyDocument,
     version: i64,
 ) -> Result<Response, Problem> {
-    if quality(headers, JSON) == 0 {
+    let tag = [
+        (header::ETAG, entity_tag(version)),
+        (header::VARY, "accept".to_owned()),
+    ];
+    let (json, yaml) = (quality(headers, JSON), quality(headers, YAML));
+    if json == 0 && yaml == 0 {
         return Err(Problem::new(
             StatusCode::NOT_ACCEPTABLE,
             "not_acceptable",
-            "The policy is shown as `application/json`.",
+            "The policy is shown as `application/json` or `application/yaml`.",
         ));
     }
-    let tag = [(header::ETAG, entity_tag(version))];
-    Ok((tag, Json(document)).into_response())
+    if json >= yaml {
+        return Ok((tag, Json(document)).into_response());
+    }
+    let plain = [(header::CONTENT_TYPE, YAML)];
+    Ok((tag, plain, document.to_commented_yaml()).into_response())
 }
 
 /// The policy's version as an entity tag.

@@ -13,7 +13,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use policy::operations::markers;
-use policy::{Change, Edited};
+use policy::{Change, Edited, PolicyDocument};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -113,7 +113,7 @@ impl From<Change> for PolicyChange {
     tag = "Policy",
     params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version that the client has")),
     responses(
-        (status = 200, description = "The policy", body = PolicySchema, headers(("ETag" = String, description = "The version, for `If-Match`"))),
+        (status = 200, description = "The policy", content((PolicySchema = "application/json"), (String = "application/yaml")), headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
         (status = 406, description = "The policy is not shown in any type that `Accept` names", body = ProblemBody, content_type = "application/problem+json"),
         CallerProblems,
@@ -138,7 +138,8 @@ pub async fn get_policy(
 ///
 /// All or nothing: what the document does not hold is gone afterwards, and a policy with any fault changes nothing.
 /// Tokens that were issued keep what they carry; the next issuance goes by the new policy, on every node within two
-/// seconds. With `If-Match`, only if the policy is still at that version.
+/// seconds. With `If-Match`, only if the policy is still at that version. `text/csv` takes casbin's rules: it replaces what
+/// roles allow, deny and inherit, and keeps everything else.
 #[utoipa::path(
     put,
     path = "/v1/policy",
@@ -148,7 +149,10 @@ pub async fn get_policy(
         ReplacePolicyQuery,
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that the client has seen; one, or `*`"),
     ),
-    request_body = PolicySchema,
+    request_body(
+        content((PolicySchema = "application/json"), (PolicySchema = "application/yaml"), (String = "text/csv")),
+        description = "The policy, or casbin's rules",
+    ),
     responses(
         (status = 200, description = "What changed", body = PolicyChanges, headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 412, description = "The policy is not at the version named in `If-Match`", body = ProblemBody, content_type = "application/problem+json"),
@@ -167,7 +171,13 @@ pub async fn replace_policy(
 ) -> Result<Response, Problem> {
     let (act, organization) = (act(&caller, origin), caller.organization());
     let (policies, expected) = (&state.services.policy, expected_version(&headers));
-    let sent = sent.document().await?;
+    let (current, expected) = if sent.is_partial() {
+        let (current, version) = policies.document(organization).await?;
+        (current, expected.or(Some(version)))
+    } else {
+        (PolicyDocument::default(), expected)
+    };
+    let sent = sent.document(current).await?;
     let document = sent.clone();
     let edited = if query.dry_run {
         policies.dry_run(organization, expected, document).await

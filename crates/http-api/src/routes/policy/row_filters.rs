@@ -17,6 +17,7 @@ use crate::json::{JsonBody, Object, present};
 use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::Problem;
 use crate::query::invalid;
+use crate::routes::presented::Presented;
 use crate::state::ApiState;
 
 /// Whose rows, and how to write them.
@@ -24,9 +25,14 @@ use crate::state::ApiState;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "claims": { "roles": ["viewer"], "attributes": { "tenant_id": "t-1" } }, "output": "sql", "table": "orders" }))]
 pub struct GetRowFiltersRequest {
-    /// What the token says.
-    #[schema(value_type = RowFilterClaims)]
-    claims: Object<RowFilterClaims>,
+    /// The session token; instead of `claims`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = String, required = false, examples("eyJ…"))]
+    token: Option<String>,
+    /// What a token says that the caller has verified; instead of `token`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = RowFilterClaims, required = false)]
+    claims: Option<Object<RowFilterClaims>>,
     /// `sql` for an application's own queries, `superset` for the guest tokens of Apache Superset.
     output: RowFilterOutput,
     /// Only this table; left out, every table that has rules. A table without rules has no visible rows.
@@ -240,8 +246,8 @@ impl RowFilterClause {
 /// Get row filters
 ///
 /// Which rows of which tables a token may see, by the policy as it stands: conditions with bound values for an
-/// application's own queries, or clauses for Apache Superset. The roles and attributes are taken as they are given:
-/// they must come from a verified token.
+/// application's own queries, or clauses for Apache Superset. A token is checked as far as this server can; claims are taken
+/// as they are given, and must come from a verified token.
 #[utoipa::path(
     post,
     path = "/v1/policy/row-filters",
@@ -261,10 +267,13 @@ pub async fn get_row_filters(
     JsonBody(body): JsonBody<GetRowFiltersRequest>,
 ) -> Result<Json<RowFilters>, Problem> {
     let (style, table) = (body.style()?, body.table()?);
-    let Object(claims) = body.claims;
-    let claims = TokenClaims {
-        roles: claims.roles.into_iter().collect(),
-        attributes: claims.attributes,
+    let slug = caller.organization_slug();
+    let claims = match Presented::read(&state, slug, body.token, body.claims).await? {
+        Presented::Token(token) => token.row_claims(),
+        Presented::Claims(Object(claims)) => TokenClaims {
+            roles: claims.roles.into_iter().collect(),
+            attributes: claims.attributes,
+        },
     };
     let policy = state
         .services
