@@ -17,7 +17,7 @@ fn policy() -> PolicyDocument {
         "attributes": [
             { "name": "tenant_id", "type": "string", "sensitive": true },
             { "name": "regions", "type": "string", "list": true, "sensitive": true,
-              "allowed_values": ["region-canary", "eu"], "from_role": { "viewer": ["region-canary"] } },
+              "allowed_values": ["region-canary", "eu"] },
             { "name": "plan", "type": "string" },
         ],
     }))
