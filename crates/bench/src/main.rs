@@ -4,6 +4,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`exchange`] | runs limit program and product in turn, and prints one table |
+//! | [`decide`] | what a decision costs, by the size of the policy |
 //! | [`limit`] | the limit program: parse, sign, answer, and nothing else |
 //! | [`product`] | starts `jeton dev`, counts its session rows |
 //! | [`same_work`] | makes sure that both answer the same |
@@ -19,6 +20,7 @@
 //! `docs/performance.md` says how to run it and how to read it.
 
 mod argon2_step;
+mod decide;
 mod exchange;
 mod failure_report;
 mod failures;
@@ -63,6 +65,12 @@ enum Command {
     Exchange(LoadArgs),
     /// Wrong API keys at `POST /v1/session-tokens`
     Failures(LoadArgs),
+    /// One decision, in this process, by the size of the policy
+    Decide {
+        /// How often each size has its turn
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+        rounds: u32,
+    },
     /// The limit program; `exchange` starts it
     #[command(hide = true)]
     Limit,
@@ -98,6 +106,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Exchange(args) => print(exchange::measure(&args)),
         Command::Failures(args) => print(failures::measure(&args)),
+        Command::Decide { rounds } => print(decide::measure(rounds)),
         // The runtime of the product.
         Command::Limit => Runtime::new()?.block_on(limit::run()),
     }

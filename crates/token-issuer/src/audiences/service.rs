@@ -191,7 +191,8 @@ impl TokenIssuer {
         Ok(())
     }
 
-    async fn commit_audience(
+    /// The end of every change of an audience and its ring: its event, the commit, and this node's knowledge of it.
+    pub(crate) async fn commit_audience(
         &self,
         act: &Act,
         mut tx: Transaction,

@@ -4,7 +4,7 @@
 //! verifiers keep one before it signs (a shared secret, which is in none, need not); a key that signed stays in the
 //! JWKS until its last token has ended. Only retiring a key in an emergency breaks the last two, on purpose.
 
-use key_admin::audit::{self, Act, Deed};
+use key_admin::Act;
 use secrecy::SecretSlice;
 use serde_json::{Value, json};
 use storage::{AudienceId, OrganizationId, StorageError, Timestamp, Transaction, record_change};
@@ -106,8 +106,9 @@ impl TokenIssuer {
         let detail = self
             .advance(&mut tx, &audience, &keys, KeyState::Previous)
             .await?;
-        self.commit_ring(act, tx, &audience, ("signing_key.rotate", detail))
-            .await
+        Ok(self
+            .commit_audience(act, tx, &audience, ("signing_key.rotate", detail))
+            .await?)
     }
 
     /// Takes a key out of use at once: its tokens verify nowhere any more. If it is the one that signs, the next does
@@ -141,8 +142,9 @@ impl TokenIssuer {
             KeyState::Retired => return Err(RingError::NoSuchKey),
         }
         let detail = json!({ "kid": kid, "was": key.state.as_str() });
-        self.commit_ring(act, tx, &audience, ("signing_key.retire", detail))
-            .await
+        Ok(self
+            .commit_audience(act, tx, &audience, ("signing_key.retire", detail))
+            .await?)
     }
 
     /// Puts a private key in the place of the next one. It signs after a rotation, like any other; a shared secret, which
@@ -177,7 +179,7 @@ impl TokenIssuer {
                 .await?;
         }
         let detail = json!({ "kid": kid });
-        self.commit_ring(act, tx, &audience, ("signing_key.import", detail))
+        self.commit_audience(act, tx, &audience, ("signing_key.import", detail))
             .await?;
         Ok(kid)
     }
@@ -250,25 +252,6 @@ impl TokenIssuer {
         let key = self.rings.fresh_key(ring, state, self.clock.now())?;
         store::insert(tx.conn(), &key).await?;
         Ok(key.kid)
-    }
-
-    async fn commit_ring(
-        &self,
-        act: &Act,
-        mut tx: Transaction,
-        audience: &Audience,
-        (action, detail): (&'static str, Value),
-    ) -> Result<(), RingError> {
-        let deed = Deed {
-            action,
-            target_kind: "audience",
-            target_id: audience.id.to_string(),
-            detail,
-        };
-        audit::record(&mut tx, &*self.clock, audience.organization, act, deed).await?;
-        tx.commit().await?;
-        self.feed.catch_up().await;
-        Ok(())
     }
 }
 
