@@ -344,7 +344,7 @@ impl From<PolicyError> for Problem {
 }
 
 impl From<EditError> for Problem {
-    /// Without places: see [`edit`] for those.
+    /// Without places: see `edit` for those.
     fn from(error: EditError) -> Self {
         edit(error, |_| None)
     }

@@ -1,6 +1,6 @@
 //! The forms that a policy is sent and shown in, and its versions as entity tags.
 //!
-//! [`SentPolicy::document`] and [`show`] are the two places that know the forms.
+//! `SentPolicy::document` and `show` are the two places that know the forms.
 
 use axum::Json;
 use axum::extract::{FromRequest, Request};
