@@ -24,7 +24,7 @@ const SIZES: [Size; 5] = [
     Size::of(100, 1_000),
 ];
 /// Permissions of one role; a tenth of the roles inherit another one.
-const RULES_PER_ROLE: usize = 100;
+const RULES_PER_ROLE: usize = 10;
 /// How long each kind of decision is repeated in one round; the operating system counts in hundredths of a second.
 const ROUND: Duration = Duration::from_secs(1);
 const LIMITS: AudienceLimits = AudienceLimits {

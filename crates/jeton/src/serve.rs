@@ -16,6 +16,8 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::logging;
 
+/// How often key rings are looked after.
+const KEEP_RINGS_EVERY: Duration = Duration::from_hours(1);
 /// How long the database may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -87,8 +89,10 @@ pub(crate) async fn serve(
         stop.clone(),
         config.drain_delay(),
     )?);
+    let keeper = tokio::spawn(keep_rings(state.services.clone()));
     tracing::info!(%address, "listening");
     server.run(http_api::service(&state), stop).await;
+    keeper.abort();
     // What was answered is committed; a database that does not let go must not keep the process.
     if tokio::time::timeout(CLOSE_TIMEOUT, database.close())
         .await
@@ -98,6 +102,18 @@ pub(crate) async fn serve(
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Rotates key rings that are due, and takes keys out of use whose tokens have ended. Every node does; each ring is changed
+/// by one.
+async fn keep_rings(services: Arc<Services>) {
+    let mut ticks = tokio::time::interval(KEEP_RINGS_EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = services.issuer.keep_rings().await {
+            tracing::error!(%error, "key rings could not be kept in order");
+        }
+    }
 }
 
 /// The first signal drains, a second one ends the process at once.
