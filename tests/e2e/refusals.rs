@@ -395,12 +395,12 @@ async fn a_token_that_no_header_takes_is_not_issued() {
             answer.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "token_too_large");
         }
         assert_eq!(app.count_sessions().await, 0);
-        let token = app.issue(&regions(50)).await.token();
-        assert!(
-            token.len() <= jeton_verifier::MAX_TOKEN_BYTES,
-            "{}",
-            token.len()
-        );
+        let answer = app.issue(&regions(20)).await;
+        assert_eq!(answer.json()["warnings"][0]["code"], "token_large");
+        let token = answer.token();
+        assert!((2049..=4096).contains(&token.len()), "{}", token.len());
+        let small = app.issue(&regions(1)).await;
+        assert!(small.json().get("warnings").is_none());
         assert_eq!(
             jeton_verifier::MAX_TOKEN_BYTES,
             token_issuer::claims::MAX_TOKEN_BYTES

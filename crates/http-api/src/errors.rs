@@ -9,10 +9,9 @@ use key_admin::{
 };
 use policy::{CompileError, Denial, EditError, NotPermitted, PolicyError, PolicyFault, ReasonKind};
 use storage::StorageError;
-use token_issuer::claims::TokenTooLarge;
 use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
 use token_issuer::sessions::RecordError;
-use token_issuer::{ClaimsError, ExplainError, IssueError, SimulateError, StartError};
+use token_issuer::{ExplainError, IssueError, SimulateError, StartError};
 
 use crate::middleware::not_found;
 use crate::problem::{FieldProblem, Problem};
@@ -270,15 +269,13 @@ impl From<IssueError> for Problem {
                 "unavailable",
                 "The session could not be recorded, so no token was issued.",
             ),
-            E::Claims(ClaimsError::TooLarge(too_large)) => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                TokenTooLarge::CODE,
-                too_large.sentence(),
-            ),
-            E::OrganizationGone
-            | E::NoAudience
-            | E::Claims(_)
-            | E::Record(RecordError::Refused) => Self::internal(&error),
+            E::Claims(claims) => match claims.refusal() {
+                Some((code, detail)) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail),
+                None => Self::internal(&claims),
+            },
+            E::OrganizationGone | E::NoAudience | E::Record(RecordError::Refused) => {
+                Self::internal(&error)
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | [`api_keys`] | the key format, creation, authentication: [`PresentedKey`] → [`ApiKeyContext`] |
 //! | [`permissions`] | what a caller may do, in the words of the API |
 //! | [`audit`] | what was done, by whom, to what |
+//! | [`cutoffs`] | what was issued up to a moment, and is void |
 //! | [`hashing`] | argon2id with the server's pepper, in a bounded pool |
 //! | [`refusals`] | what was refused to whoever has proven a key: some of it, for the audit trail |
 //! | [`rate_limit`] | token buckets in bounded memory |
@@ -17,6 +18,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod cutoffs;
 pub mod hashing;
 pub mod organizations;
 pub mod permissions;

@@ -9,7 +9,7 @@ use crate::hashing::{HashCost, Hasher};
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
 use crate::refusals::RefusalLog;
-use crate::{ApiKeyContext, AuthenticateError, MasterSecret, PresentedKey};
+use crate::{ApiKeyContext, ApiKeyId, AuthenticateError, MasterSecret, PresentedKey};
 
 /// What an operator may set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,5 +102,11 @@ impl KeyAdmin {
         self.authenticator
             .authenticate(presented, client, request_id)
             .await
+    }
+
+    /// The caller that this key is, while it may act at all: for what was begun with the key and goes on without it, such
+    /// as the renewal of its tokens. The key's networks and its rate limit are about requests that present it.
+    pub async fn resume(&self, id: ApiKeyId) -> Result<ApiKeyContext, AuthenticateError> {
+        self.authenticator.resume(id).await
     }
 }

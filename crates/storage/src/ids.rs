@@ -136,6 +136,15 @@ impl SessionId {
         let builder = uuid::Builder::from_unix_timestamp_millis(millis.min(MAX_MILLIS), &[0; 10]);
         Self(builder.into_uuid())
     }
+
+    /// The millisecond at which it was made, since the Unix epoch.
+    pub fn unix_millis(self) -> i64 {
+        let made_at = self.as_uuid().get_timestamp().map(|at| at.to_unix());
+        let millis = made_at.map(|(seconds, nanos)| seconds * 1_000 + u64::from(nanos) / 1_000_000);
+        millis
+            .and_then(|millis| i64::try_from(millis).ok())
+            .unwrap_or(0)
+    }
 }
 
 id!(
@@ -200,6 +209,9 @@ mod tests {
             id.as_uuid().get_timestamp().map(|t| t.to_unix().0),
             Some(1_800_000_000)
         );
+        assert_eq!(id.unix_millis(), 1_800_000_000_000);
+        let later = SessionId::first_at(Timestamp::from_unix_micros(1_800_000_000_123_999));
+        assert_eq!(later.unix_millis(), 1_800_000_000_123);
         assert_eq!(id.to_string().parse(), Ok(id));
     }
 }

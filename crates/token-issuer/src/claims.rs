@@ -1,69 +1,31 @@
-//! The payload of a session token: a JWT access token as RFC 9068 describes it, with roles and attributes.
+//! The payload of a session token, and the token itself before anybody may see it.
+
+mod payload;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use key_admin::{ApiKey, ApiKeyId};
+use key_admin::{ApiKey, ApiKeyId, Slug};
 use policy::{AttributeName, AttributeValue, Grant, Resource, RoleName};
 use secrecy::SecretString;
-use serde::Serialize;
+use serde_json::{Map, Value};
 use storage::{AudienceId, OrganizationId, SessionId, Timestamp};
 
 use crate::rings::Ring;
 use crate::signing_keys::{OpenedKey, UnusableKey};
+use crate::templates::{SupersetRule, TemplateError};
 
-/// `nbf` lies this many seconds before `iat`, for verifiers whose clock is slow.
-const NOT_BEFORE_SECONDS: i64 = 10;
-
-/// The longest token, in bytes. It has to fit into a header, and web servers take 8 KiB of one.
+/// No audience allows longer tokens, in bytes. One has to fit into a header, and web servers take 8 KiB of one.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// The token would be longer than [`MAX_TOKEN_BYTES`].
+/// The token would be longer than its audience allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the token would have {bytes} bytes, more than the {MAX_TOKEN_BYTES} allowed")]
+#[error("the token would have {bytes} bytes, more than the {allowed} that its audience allows")]
 pub struct TokenTooLarge {
     /// How long it would be.
     pub bytes: usize,
-}
-
-impl TokenTooLarge {
-    /// What it is, as a stable name of the API.
-    pub const CODE: &str = "token_too_large";
-
-    /// The same in English.
-    pub fn sentence(self) -> String {
-        format!("{self}.").replacen("the token", "The token", 1)
-    }
-}
-
-/// Claims, built from a grant. The order of the members is the order in the token.
-#[derive(Clone, Serialize)]
-pub struct Claims {
-    iss: String,
-    aud: String,
-    sub: String,
-    client_id: ApiKeyId,
-    jti: SessionId,
-    iat: i64,
-    nbf: i64,
-    exp: i64,
-    roles: Vec<RoleName>,
-    attributes: BTreeMap<AttributeName, AttributeValue>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    resources: Vec<Resource>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    scope: String,
-    #[serde(skip)]
-    sensitive: BTreeSet<AttributeName>,
-    #[serde(skip)]
-    audience: AudienceId,
-    #[serde(skip)]
-    audience_name: String,
-    #[serde(skip)]
-    organization: OrganizationId,
-    /// The above as the token says it: written once, measured, and signed.
-    #[serde(skip)]
-    payload: Vec<u8>,
+    /// How long it may be.
+    pub allowed: usize,
 }
 
 /// Why there are no claims, or no token of them.
@@ -72,6 +34,9 @@ pub enum ClaimsError {
     /// See [`TokenTooLarge`].
     #[error(transparent)]
     TooLarge(#[from] TokenTooLarge),
+    /// The audience's claim template needs what the token does not have.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
     /// The claims could not be written as JSON.
     #[error("the claims could not be written")]
     Json(#[from] serde_json::Error),
@@ -80,59 +45,119 @@ pub enum ClaimsError {
     Signing(#[from] UnusableKey),
 }
 
-impl Claims {
-    /// What the grant amounts to, for this audience, from now on.
-    #[expect(clippy::needless_pass_by_value, reason = "a grant becomes one token")]
-    pub(crate) fn new(
-        grant: Grant,
-        ring: &Ring,
-        key: &ApiKey,
-        issuer: String,
-        (id, now): (SessionId, Timestamp),
-    ) -> Result<Self, ClaimsError> {
-        let audience = &ring.audience;
-        let issued_at = now.unix_seconds();
-        let mut claims = Self {
-            iss: issuer,
-            aud: audience.aud.clone(),
-            client_id: key.id,
-            jti: id,
-            iat: issued_at,
-            nbf: issued_at - NOT_BEFORE_SECONDS,
-            exp: issued_at + i64::from(grant.ttl_seconds()),
-            scope: grant.scope().join(" "),
-            audience: audience.id,
-            audience_name: audience.name.to_string(),
-            organization: key.organization,
-            sub: grant.subject().to_owned(),
-            roles: grant.roles().to_vec(),
-            attributes: grant.attributes().clone(),
-            sensitive: grant.sensitive().clone(),
-            resources: grant.resources().to_vec(),
-            payload: Vec::new(),
+impl ClaimsError {
+    /// What stands against the token, as a stable name of the API and in English, if it is the request's doing.
+    pub fn refusal(&self) -> Option<(&'static str, String)> {
+        let code = match self {
+            Self::TooLarge(_) => "token_too_large",
+            Self::Template(_) => "claim_template_refused",
+            Self::Json(_) | Self::Signing(_) => return None,
         };
-        claims.payload = serde_json::to_vec(&claims)?;
+        let text = self.to_string();
+        let (first, rest) = text.split_at_checked(1)?;
+        Some((code, format!("{}{rest}.", first.to_uppercase())))
+    }
+}
+
+/// Sessions that renew each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chain {
+    /// The first of them.
+    pub(crate) root: SessionId,
+    /// When the last one ends at the latest.
+    pub(crate) ends_at: Timestamp,
+}
+
+/// For whom and with what a token is made.
+#[derive(Debug)]
+pub(crate) struct Occasion<'a> {
+    pub(crate) ring: &'a Ring,
+    pub(crate) key: &'a ApiKey,
+    pub(crate) organization: &'a Slug,
+    pub(crate) id: SessionId,
+    pub(crate) now: Timestamp,
+    /// The chain that a renewal goes on with.
+    pub(crate) chain: Option<Chain>,
+    /// See [`TemplateContext::superset_rules`](crate::templates::TemplateContext).
+    pub(crate) superset_rules: Option<Vec<SupersetRule>>,
+}
+
+/// What a token says, built from a grant, and where it belongs.
+pub struct Claims {
+    grant: Grant,
+    api_key: ApiKeyId,
+    session: SessionId,
+    chain: Option<Chain>,
+    issued_at: i64,
+    expires_at: i64,
+    organization: OrganizationId,
+    audience: AudienceId,
+    payload: Vec<u8>,
+    token_bytes: usize,
+    max_token_bytes: usize,
+}
+
+impl Claims {
+    /// What the grant amounts to on this occasion.
+    pub(crate) fn new(grant: Grant, occasion: &Occasion<'_>) -> Result<Self, ClaimsError> {
+        let Occasion { ring, key, .. } = *occasion;
+        let issued_at = occasion.now.unix_seconds();
+        let expires_at = issued_at + i64::from(grant.ttl_seconds());
+        let payload = payload::write(&grant, occasion, expires_at)?;
         // Before signing, so that a dry run says the same as the issuance.
-        let bytes = ring.active.token_bytes(claims.payload.len());
-        if bytes > MAX_TOKEN_BYTES {
-            return Err(TokenTooLarge { bytes }.into());
+        let token_bytes = ring.active.token_bytes(payload.len());
+        let settings = &ring.audience.settings;
+        let max_token_bytes = usize::try_from(settings.max_token_bytes).unwrap_or(usize::MAX);
+        if token_bytes > max_token_bytes {
+            return Err(TokenTooLarge {
+                bytes: token_bytes,
+                allowed: max_token_bytes,
+            }
+            .into());
         }
-        Ok(claims)
+        let begun = settings.renewal.map(|renewal| Chain {
+            root: occasion.id,
+            ends_at: Timestamp::from_unix_seconds(issued_at)
+                .plus_seconds(renewal.session_seconds.into()),
+        });
+        Ok(Self {
+            api_key: key.id,
+            session: occasion.id,
+            chain: occasion.chain.or(begun),
+            issued_at,
+            expires_at,
+            organization: key.organization,
+            audience: ring.audience.id,
+            payload,
+            token_bytes,
+            max_token_bytes,
+            grant,
+        })
     }
 
     /// The token's identifier, `jti`.
     pub fn session_id(&self) -> SessionId {
-        self.jti
+        self.session
     }
 
-    /// Who the token speaks for, `sub`.
+    /// When the last token of the session ends at the latest, however often it is renewed; `None` when it cannot be.
+    pub fn session_ends_at(&self) -> Option<Timestamp> {
+        self.chain.map(|chain| chain.ends_at)
+    }
+
+    /// The first session of those that renew each other; itself when there is no other.
+    pub(crate) fn root(&self) -> SessionId {
+        self.chain.map_or(self.session, |chain| chain.root)
+    }
+
+    /// Who the token speaks for.
     pub fn subject(&self) -> &str {
-        &self.sub
+        self.grant.subject()
     }
 
-    /// The API key that asked, `client_id`.
+    /// The API key that asked.
     pub fn api_key(&self) -> ApiKeyId {
-        self.client_id
+        self.api_key
     }
 
     /// The organization whose key signs.
@@ -147,42 +172,68 @@ impl Claims {
 
     /// The audience's name, as requests call it.
     pub fn audience_name(&self) -> &str {
-        &self.audience_name
+        self.grant.audience().as_str()
     }
 
     /// The roles.
     pub fn roles(&self) -> &[RoleName] {
-        &self.roles
+        self.grant.roles()
     }
 
     /// The attributes, fixed ones included.
     pub fn attributes(&self) -> &BTreeMap<AttributeName, AttributeValue> {
-        &self.attributes
+        self.grant.attributes()
     }
 
     /// Those of the attributes whose values only the token itself may hold.
     pub fn sensitive(&self) -> &BTreeSet<AttributeName> {
-        &self.sensitive
+        self.grant.sensitive()
     }
 
     /// The resources that the token is limited to; empty for no such limit.
     pub fn resources(&self) -> &[Resource] {
-        &self.resources
+        self.grant.resources()
+    }
+
+    /// What the roles allow, as in the `scope` claim.
+    pub fn scope(&self) -> &[String] {
+        self.grant.scope()
     }
 
     /// When it was issued, to the second.
     pub fn issued_at(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(self.iat)
+        Timestamp::from_unix_seconds(self.issued_at)
     }
 
     /// When it ends.
     pub fn expires_at(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(self.exp)
+        Timestamp::from_unix_seconds(self.expires_at)
     }
 
     /// Its life, in seconds.
     pub fn lifetime_seconds(&self) -> i64 {
-        self.exp - self.iat
+        self.expires_at - self.issued_at
+    }
+
+    /// The length of the token, in bytes.
+    pub fn token_bytes(&self) -> usize {
+        self.token_bytes
+    }
+
+    /// The length that its audience allows, in bytes, if the token has more than half of it: a little more in the
+    /// attributes, and tokens are refused.
+    pub fn budget_in_sight(&self) -> Option<usize> {
+        (self.token_bytes > self.max_token_bytes / 2).then_some(self.max_token_bytes)
+    }
+
+    /// The payload, read from what is signed.
+    pub fn payload(&self) -> Result<Map<String, Value>, serde_json::Error> {
+        serde_json::from_slice(&self.payload)
+    }
+
+    /// The length of the payload as JSON, in bytes.
+    pub fn payload_bytes(&self) -> usize {
+        self.payload.len()
     }
 
     /// Signs with the audience's active key.
@@ -199,13 +250,10 @@ impl Claims {
 /// Without the subject and the values of attributes: what is printed ends in logs.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let attributes: Vec<_> = self.attributes.keys().collect();
         f.debug_struct("Claims")
-            .field("iss", &self.iss)
-            .field("jti", &self.jti)
-            .field("client_id", &self.client_id)
-            .field("roles", &self.roles)
-            .field("attributes", &attributes)
+            .field("jti", &self.session)
+            .field("client_id", &self.api_key)
+            .field("grant", &self.grant)
             .finish_non_exhaustive()
     }
 }

@@ -10,9 +10,10 @@ use policy::{
 use serde_json::{Map, Value};
 use storage::StorageError;
 
-use crate::claims::{ClaimsError, TokenTooLarge};
+use crate::claims::Claims;
 use crate::issuance::{IssueError, TokenIssuer};
-use crate::rings::Ring;
+use crate::rings::{Ring, Shape};
+use crate::templates::RESERVED_CLAIMS;
 
 /// What stands in place of a sensitive value that the caller did not send itself.
 const MASK: &str = "[hidden]";
@@ -120,7 +121,8 @@ impl TokenIssuer {
         let (reasons, claims) = match (decision, ring) {
             (Decision::Refused(denial), _) => (reasons(&denial), None),
             (Decision::Granted(grant), Some(ring)) => {
-                self.explained_claims(caller, (&key, ring), grant, &mask)?
+                self.explained_claims(caller, (&key, ring), grant, &mask)
+                    .await?
             }
             (Decision::Granted(_), None) => {
                 return Err(ExplainError::Issuer(IssueError::NoAudience));
@@ -149,27 +151,30 @@ impl TokenIssuer {
         found.ok_or(ExplainError::NoSuchKey)
     }
 
-    /// A token that would be too long is refused by issuance as well.
-    fn explained_claims(
+    /// A token that would be too long, or does not fit the audience's template, is refused by issuance as well.
+    async fn explained_claims(
         &self,
         caller: &ApiKeyContext,
         (key, ring): (&ApiKey, &Ring),
         grant: Grant,
         mask: &Mask<'_>,
     ) -> Result<(Vec<ExplainedReason>, Option<ExplainedClaims>), ExplainError> {
-        let made = self.claims(caller.organization_slug(), key, ring, grant);
-        let claims = match made {
+        let made = self.claims(ring, (caller.organization_slug(), key), grant);
+        let made = match made.await {
             Ok(claims) => claims,
-            Err(ClaimsError::TooLarge(error)) => return Ok((vec![too_large(error)], None)),
-            Err(error) => return Err(ExplainError::Issuer(error.into())),
+            Err(IssueError::Claims(error)) => match error.refusal() {
+                Some(refusal) => return Ok((vec![reason(refusal)], None)),
+                None => return Err(ExplainError::Issuer(error.into())),
+            },
+            Err(error) => return Err(ExplainError::Issuer(error)),
         };
-        let bytes = serde_json::to_vec(&claims)?.len();
-        let Value::Object(mut claims) = serde_json::to_value(&claims)? else {
-            return Ok((Vec::new(), None));
-        };
-        if let Some(Value::Object(attributes)) = claims.get_mut("attributes") {
-            mask.hide(attributes);
+        let mut claims = made.payload()?;
+        match (&ring.shape, claims.get_mut("attributes")) {
+            (Shape::Standard, Some(Value::Object(attributes))) => mask.hide(attributes),
+            (Shape::Standard, _) => {}
+            (Shape::Template(_), _) => mask.hide_templated(&made, &mut claims),
         }
+        let bytes = made.payload_bytes();
         Ok((Vec::new(), Some(ExplainedClaims { claims, bytes })))
     }
 }
@@ -200,11 +205,11 @@ fn reasons(denial: &Denial) -> Vec<ExplainedReason> {
     reasons.collect()
 }
 
-fn too_large(error: TokenTooLarge) -> ExplainedReason {
+fn reason((code, detail): (&'static str, String)) -> ExplainedReason {
     ExplainedReason {
-        code: TokenTooLarge::CODE,
+        code,
         pointer: String::new(),
-        detail: error.sentence(),
+        detail,
     }
 }
 
@@ -219,6 +224,19 @@ impl Mask<'_> {
         for (name, value) in attributes.iter_mut() {
             if self.policy.is_sensitive(name) && !self.sent.contains_key(name) {
                 *value = MASK.into();
+            }
+        }
+    }
+
+    /// A template can put a value anywhere, and change it: if one is to be hidden, all claims are but those of the
+    /// issuer.
+    fn hide_templated(&self, made: &Claims, claims: &mut Map<String, Value>) {
+        let mut sensitive = made.sensitive().iter();
+        if sensitive.any(|name| !self.sent.contains_key(name.as_str())) {
+            for (name, value) in claims.iter_mut() {
+                if !RESERVED_CLAIMS.contains(&name.as_str()) {
+                    *value = MASK.into();
+                }
             }
         }
     }

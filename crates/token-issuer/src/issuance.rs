@@ -1,19 +1,28 @@
 //! The main job, from top to bottom: a caller that may issue, and what it asks for, become a recorded token.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use key_admin::{ApiKey, ApiKeyContext, RefusalLog, Slug};
 use policy::operations::markers::IssueSessionToken;
-use policy::{Decision, Denial, Grant, GrantRequest, Permitted, PolicyError, PolicyService};
+use policy::{
+    Decision, Denial, Grant, GrantRequest, Permitted, PolicyError, PolicyService, SupersetClause,
+    TokenClaims, superset_rls,
+};
 use secrecy::SecretString;
 use storage::{ChangeFeed, Clock, Database, SessionId, Versioned};
 
-use crate::claims::{Claims, ClaimsError, SignedToken};
+use crate::claims::{Chain, Claims, ClaimsError, Occasion, SignedToken};
 use crate::metadata::PublicUrl;
 use crate::refusals;
-use crate::rings::{OrganizationIssuer, Ring, Rings, StartError};
+use crate::revocation::Revocations;
+use crate::rings::{OrganizationIssuer, Ring, Rings, Shape, StartError};
 use crate::sessions::{AttributeHasher, RecordError, Recorded, Recorder};
+use crate::templates::SupersetRule;
+
+/// Of a dataset whose table no row rule is for, nothing is shown.
+const NO_ROWS: &str = "1 = 0";
 
 /// What a backend asks for, together with where it asks from.
 #[derive(Debug)]
@@ -41,7 +50,7 @@ pub struct IssuedToken {
 }
 
 impl IssuedToken {
-    fn new(token: SignedToken, _: Recorded) -> Self {
+    pub(crate) fn new(token: SignedToken, _: Recorded) -> Self {
         let (claims, token) = token.into_parts();
         Self { claims, token }
     }
@@ -90,6 +99,7 @@ pub struct TokenIssuer {
     pub(crate) feed: Arc<ChangeFeed>,
     pub(crate) rings: Rings,
     pub(crate) recorder: Recorder,
+    pub(crate) revocations: Revocations,
     pub(crate) refusals: Arc<RefusalLog>,
     pub(crate) hasher: Arc<AttributeHasher>,
     pub(crate) policy: Arc<PolicyService>,
@@ -104,16 +114,50 @@ impl TokenIssuer {
         caller: &Permitted<IssueSessionToken>,
         request: IssueRequest,
     ) -> Result<IssuedToken, IssueError> {
+        let IssueRequest { grant, origin } = request;
         let issuer = self.issuer_of(caller).await?;
-        let decided = self.decide(caller, &issuer.value, request.grant).await;
-        if let Err(IssueError::Refused(denial)) = &decided {
-            refusals::record(&self.refusals, caller, &request.origin, denial).await;
+        let signed = self.signed(caller, &issuer.value, grant).await;
+        if let Err(error) = &signed {
+            refusals::record(&self.refusals, caller, &origin, error).await;
         }
-        let (ring, grant) = decided?;
-        let (slug, key) = (caller.organization_slug(), caller.key());
-        let token = self.claims(slug, key, ring, grant)?.sign(&ring.active)?;
-        let recorded = self.recorder.record(&token, &request.origin).await?;
+        let token = signed?;
+        let recorded = self.recorder.record(&token, &origin).await?;
         Ok(IssuedToken::new(token, recorded))
+    }
+
+    /// Issues many tokens: each is decided by itself, and those that are granted are recorded in one transaction. The
+    /// answers are in the order of the requests.
+    pub async fn issue_batch(
+        &self,
+        caller: &Permitted<IssueSessionToken>,
+        requests: Vec<GrantRequest>,
+        origin: &Origin,
+    ) -> Result<Vec<Result<IssuedToken, IssueError>>, IssueError> {
+        let issuer = self.issuer_of(caller).await?;
+        let mut signed = Vec::with_capacity(requests.len());
+        let mut answers = Vec::with_capacity(requests.len());
+        for request in requests {
+            match self.signed(caller, &issuer.value, request).await {
+                Ok(token) => {
+                    signed.push(token);
+                    answers.push(None);
+                }
+                Err(error) => {
+                    refusals::record(&self.refusals, caller, origin, &error).await;
+                    answers.push(Some(error));
+                }
+            }
+        }
+        let recorded = self.recorder.record_together(&signed, origin).await?;
+        let mut issued = signed
+            .into_iter()
+            .zip(recorded)
+            .map(|(token, recorded)| IssuedToken::new(token, recorded));
+        let answers = answers.into_iter().filter_map(|refused| match refused {
+            Some(error) => Some(Err(error)),
+            None => issued.next().map(Ok),
+        });
+        Ok(answers.collect())
     }
 
     /// Decides and shows the claims that a token would have; signs and records nothing.
@@ -124,8 +168,20 @@ impl TokenIssuer {
     ) -> Result<Claims, IssueError> {
         let issuer = self.issuer_of(caller).await?;
         let (ring, grant) = self.decide(caller, &issuer.value, request).await?;
-        let (slug, key) = (caller.organization_slug(), caller.key());
-        Ok(self.claims(slug, key, ring, grant)?)
+        self.claims(ring, (caller.organization_slug(), caller.key()), grant)
+            .await
+    }
+
+    async fn signed(
+        &self,
+        caller: &ApiKeyContext,
+        issuer: &OrganizationIssuer,
+        request: GrantRequest,
+    ) -> Result<SignedToken, IssueError> {
+        let (ring, grant) = self.decide(caller, issuer, request).await?;
+        let asked_by = (caller.organization_slug(), caller.key());
+        let claims = self.claims(ring, asked_by, grant).await?;
+        Ok(claims.sign(&ring.active)?)
     }
 
     /// The keys and audiences of an organization; `None` when there is none of this name.
@@ -166,16 +222,88 @@ impl TokenIssuer {
         }
     }
 
-    /// The claims of a token that a key of the organization gets.
-    pub(crate) fn claims(
+    /// The grant of a request to this very audience.
+    pub(crate) async fn granted(
         &self,
-        organization: &Slug,
-        key: &ApiKey,
+        caller: &ApiKeyContext,
         ring: &Ring,
+        request: GrantRequest,
+    ) -> Result<Grant, IssueError> {
+        let limits = Some(&ring.audience.limits);
+        match self.policy.decide(caller, limits, request).await? {
+            Decision::Granted(grant) => Ok(grant),
+            Decision::Refused(denial) => Err(IssueError::Refused(denial)),
+        }
+    }
+
+    /// The claims of a token that a key of the organization gets.
+    pub(crate) async fn claims(
+        &self,
+        ring: &Ring,
+        (organization, key): (&Slug, &ApiKey),
         grant: Grant,
-    ) -> Result<Claims, ClaimsError> {
-        let stamp = (SessionId::new(&*self.clock), self.clock.now());
-        let issuer = self.public_url.issuer(organization);
-        Claims::new(grant, ring, key, issuer, stamp)
+    ) -> Result<Claims, IssueError> {
+        self.claims_in_chain(ring, (organization, key), grant, None)
+            .await
+    }
+
+    /// The same for a token that goes on with a chain of renewals.
+    pub(crate) async fn claims_in_chain(
+        &self,
+        ring: &Ring,
+        (organization, key): (&Slug, &ApiKey),
+        grant: Grant,
+        chain: Option<Chain>,
+    ) -> Result<Claims, IssueError> {
+        let occasion = Occasion {
+            ring,
+            key,
+            organization,
+            id: SessionId::new(&*self.clock),
+            now: self.clock.now(),
+            chain,
+            superset_rules: self.superset_rules(ring, key, &grant).await?,
+        };
+        Ok(Claims::new(grant, &occasion)?)
+    }
+
+    /// The row filters of a Superset guest token, one for each dataset; `None` when the audience's template does not
+    /// ask, or a table of the rules has no dataset: it would go without its filter.
+    async fn superset_rules(
+        &self,
+        ring: &Ring,
+        key: &ApiKey,
+        grant: &Grant,
+    ) -> Result<Option<Vec<SupersetRule>>, PolicyError> {
+        let asks =
+            matches!(&ring.shape, Shape::Template(template) if template.names_superset_rules());
+        if !asks {
+            return Ok(None);
+        }
+        let policy = self.policy.snapshot(key.organization).await?;
+        let claims = TokenClaims {
+            roles: grant.roles().iter().map(ToString::to_string).collect(),
+            attributes: grant
+                .attributes()
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_json()))
+                .collect(),
+        };
+        let clauses: BTreeMap<String, String> = superset_rls(policy.row_rules(), &claims)
+            .into_iter()
+            .map(|SupersetClause { table, clause }| (table.to_string(), clause))
+            .collect();
+        let datasets = &ring.audience.settings.claims.superset_datasets;
+        if !clauses.keys().all(|table| datasets.contains_key(table)) {
+            return Ok(None);
+        }
+        let rules = datasets.iter().filter_map(|(table, dataset)| {
+            let clause = clauses.get(table).map_or(NO_ROWS, String::as_str);
+            dataset.map(|dataset| SupersetRule {
+                dataset: Some(dataset),
+                clause: clause.to_owned(),
+            })
+        });
+        Ok(Some(rules.collect()))
     }
 }

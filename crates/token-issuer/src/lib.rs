@@ -19,6 +19,8 @@
 //! | [`signing_keys`] | key rings: generation, sealing at rest, JWKS |
 //! | [`claims`] | the payload of a token (RFC 9068) |
 //! | [`sessions`] | one row per token, written in groups |
+//! | [`renewal`] | a token that is about to end becomes the next one |
+//! | `revocation` | what is void before its time |
 //! | [`templates`] | claim templates: the payload in its consumer's form |
 //! | [`metadata`] | the discovery documents |
 //! | [`services`] | [`Services`]: everything that API, console and command line call, built in one place |
@@ -30,6 +32,8 @@ pub mod explain;
 pub mod issuance;
 pub mod metadata;
 mod refusals;
+pub mod renewal;
+mod revocation;
 pub mod rings;
 pub mod sealing;
 pub mod services;
@@ -45,6 +49,7 @@ pub use claims::{Claims, ClaimsError, SignedToken};
 pub use explain::{ExplainError, Explained};
 pub use issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};
 pub use metadata::{AuthorizationServerMetadata, PublicUrl};
+pub use renewal::RenewError;
 pub use rings::{OrganizationIssuer, StartError};
 pub use services::{NewOrganization, ServiceSettings, Services};
 pub use simulation::{SimulateError, SimulationReport, SimulationRequest};

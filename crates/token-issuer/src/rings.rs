@@ -4,18 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use key_admin::{Organization, Slug};
 use secrecy::SecretSlice;
 use serde_json::json;
 use storage::{
-    AudienceId, ChangeFeed, Database, StorageError, Timestamp, Versioned, VersionedCache,
+    AudienceId, ChangeFeed, Database, OrganizationId, StorageError, Timestamp, Versioned,
+    VersionedCache,
 };
 
-use crate::audiences::{self, Audience};
+use crate::audiences::{self, Audience, SettingsFault};
+use crate::metadata::PublicUrl;
 use crate::sealing::{CannotOpen, Sealer};
-use crate::signing_keys::{self, KeyState, OpenedKey, RingId, StoredKey, VerifyingKey};
+use crate::sessions::{AttributeHasher, CannotHash};
+use crate::signing_keys::{
+    self, HeaderExtras, KeyState, OpenedKey, RingId, StoredKey, VerifyingKey,
+};
+use crate::templates::{Preset, RegisteredClaims, Template};
 
 /// How long verifiers may keep a JWKS, in seconds. A next key is published at least this long before it signs.
 pub const JWKS_MAX_AGE_SECONDS: u32 = 300;
@@ -41,6 +48,21 @@ pub enum StartError {
         /// The audience's name.
         audience: String,
     },
+    /// The stored settings of an audience are not usable by this version.
+    #[error(
+        "the settings of audience {audience} of organization {organization} are not usable: {fault}"
+    )]
+    Settings {
+        /// The organization's slug.
+        organization: Slug,
+        /// The audience's name.
+        audience: String,
+        /// The first thing wrong with them.
+        fault: Box<SettingsFault>,
+    },
+    /// The organization's key for hashes could not be derived.
+    #[error(transparent)]
+    Hash(#[from] CannotHash),
     /// The sealing key could not be set up.
     #[error("the sealing key could not be set up")]
     Sealer(#[from] CannotOpen),
@@ -54,7 +76,38 @@ pub enum StartError {
 pub(crate) struct Ring {
     pub(crate) audience: Audience,
     pub(crate) active: OpenedKey,
+    /// The organization's issuer.
+    pub(crate) issuer: Arc<str>,
+    pub(crate) shape: Shape,
+    /// For the filter `hash` of templates.
+    pub(crate) hash_key: hmac::Key,
     jwks: Jwks,
+}
+
+/// The form of an audience's payloads.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    /// Jeton's own.
+    Standard,
+    /// That of a template, or Jeton's own with other registered claims.
+    Template(Template),
+}
+
+impl Shape {
+    fn of(audience: &Audience) -> Result<Self, Vec<SettingsFault>> {
+        let claims = &audience.settings.claims;
+        Ok(match audience.settings.compile()? {
+            Some(template) => Self::Template(template),
+            None if claims.registered == RegisteredClaims::ALL => Self::Standard,
+            None => Self::Template(own_form()?),
+        })
+    }
+}
+
+fn own_form() -> Result<Template, Vec<SettingsFault>> {
+    let own = Preset::named("standard").map(Preset::template);
+    own.unwrap_or_else(|| Err(Vec::new()))
+        .map_err(|faults| faults.into_iter().map(SettingsFault::Template).collect())
 }
 
 /// What an organization issues with, and what its verifiers see.
@@ -84,12 +137,23 @@ impl OrganizationIssuer {
         self.rings.values()
     }
 
-    /// The published key of this `kid`, and the audience that it signs for.
-    pub(crate) fn verifying(&self, kid: &str) -> Option<(&VerifyingKey, &Audience)> {
-        let key = self.verifying.get(kid)?;
+    /// The ring of this audience.
+    pub(crate) fn ring_of(&self, audience: AudienceId) -> Option<&Ring> {
         let mut rings = self.rings.values();
-        let ring = rings.find(|ring| ring.audience.id == key.audience)?;
-        Some((key, &ring.audience))
+        rings.find(|ring| ring.audience.id == audience)
+    }
+
+    /// The published keys that a header can mean by this `kid`, by their own names, and the rings that they are of. Where
+    /// the consumer has given the key a name, all keys of the ring go by it.
+    pub(crate) fn verifying<'s>(
+        &'s self,
+        kid: &'s str,
+    ) -> impl Iterator<Item = (&'s str, &'s VerifyingKey, &'s Ring)> {
+        self.verifying.iter().filter_map(move |(own, key)| {
+            let ring = self.ring_of(key.audience)?;
+            let given = ring.audience.settings.claims.key_id.as_deref();
+            (given.unwrap_or(own) == kid).then_some((own.as_str(), key, ring))
+        })
     }
 
     /// The keys that verify this organization's tokens, the coming one included.
@@ -99,58 +163,80 @@ impl OrganizationIssuer {
 
     /// The keys that verify the tokens of one audience; `None` when there is no such audience.
     pub fn jwks_of(&self, audience: AudienceId) -> Option<&Jwks> {
-        let mut rings = self.rings.values();
-        let ring = rings.find(|ring| ring.audience.id == audience)?;
-        Some(&ring.jwks)
+        Some(&self.ring_of(audience)?.jwks)
     }
 
     fn build(
-        sealer: &Sealer,
-        organization: &Slug,
+        rings: &Rings,
+        (organization, slug): (OrganizationId, &Slug),
         audiences: Vec<Audience>,
         keys: &[StoredKey],
     ) -> Result<Self, StartError> {
+        let issuer: Arc<str> = rings.public_url.issuer(slug).into();
+        let hash_key = rings.hasher.template_key(organization)?;
         // Those that do not sign are opened too: a key that this installation did not seal must never be published.
         let mut active = BTreeMap::new();
         let mut verifying = BTreeMap::new();
         for key in keys {
-            let opened = open(sealer, organization, key)?;
+            let of = |audience: &&Audience| audience.id == key.ring.audience;
+            let extras = audiences.iter().find(of).map(|it| header(it, &issuer));
+            let opened = key
+                .open(&rings.sealer, &extras.unwrap_or_default())
+                .map_err(|_| unusable(slug, key))?;
             let verifier = key
-                .verifying(sealer)
-                .map_err(|_| unusable(organization, key))?;
+                .verifying(&rings.sealer)
+                .map_err(|_| unusable(slug, key))?;
             verifying.insert(key.kid.clone(), verifier);
             if key.state == KeyState::Active {
                 active.insert(key.ring.audience, opened);
             }
         }
-        let mut rings = BTreeMap::new();
+        let mut built = BTreeMap::new();
         for audience in audiences {
+            let name = audience.name.to_string();
             let active = active
                 .remove(&audience.id)
                 .ok_or_else(|| StartError::NoActiveKey {
-                    organization: organization.clone(),
-                    audience: audience.name.to_string(),
+                    organization: slug.clone(),
+                    audience: name.clone(),
                 })?;
+            let shape = Shape::of(&audience).map_err(|faults| StartError::Settings {
+                organization: slug.clone(),
+                audience: name.clone(),
+                fault: faults
+                    .into_iter()
+                    .next()
+                    .unwrap_or(SettingsFault::TokenBytes)
+                    .into(),
+            })?;
             let own = keys.iter().filter(|key| key.ring.audience == audience.id);
-            let jwks = Jwks::of(own);
-            let name = audience.name.to_string();
             let ring = Ring {
+                jwks: Jwks::of(own),
                 audience,
                 active,
-                jwks,
+                issuer: issuer.clone(),
+                shape,
+                hash_key: hash_key.clone(),
             };
-            rings.insert(name, ring);
+            built.insert(name, ring);
         }
         Ok(Self {
-            rings,
+            rings: built,
             verifying,
             jwks: Jwks::of(keys),
         })
     }
 }
 
-fn open(sealer: &Sealer, organization: &Slug, key: &StoredKey) -> Result<OpenedKey, StartError> {
-    key.open(sealer).map_err(|_| unusable(organization, key))
+/// What the header of an audience's tokens says.
+fn header(audience: &Audience, issuer: &str) -> HeaderExtras {
+    let claims = &audience.settings.claims;
+    let issuer = claims.registered.issuer(issuer).to_owned();
+    HeaderExtras {
+        typ: claims.typ,
+        key_id: claims.key_id.clone(),
+        issuer: claims.issuer_in_header.then_some(issuer),
+    }
 }
 
 fn unusable(organization: &Slug, key: &StoredKey) -> StartError {
@@ -186,6 +272,8 @@ impl Jwks {
 pub(crate) struct Rings {
     database: Database,
     sealer: Sealer,
+    hasher: Arc<AttributeHasher>,
+    public_url: PublicUrl,
     cache: VersionedCache<Slug, OrganizationIssuer>,
 }
 
@@ -193,10 +281,18 @@ pub(crate) struct Rings {
 const MAX_ORGANIZATIONS: usize = 20_000;
 
 impl Rings {
-    pub(crate) fn new(database: Database, feed: Arc<ChangeFeed>, sealer: Sealer) -> Self {
+    pub(crate) fn new(
+        database: Database,
+        feed: Arc<ChangeFeed>,
+        sealer: Sealer,
+        hasher: Arc<AttributeHasher>,
+        public_url: PublicUrl,
+    ) -> Self {
         Self {
             database,
             sealer,
+            hasher,
+            public_url,
             cache: VersionedCache::new(feed, MAX_ORGANIZATIONS),
         }
     }
@@ -222,7 +318,7 @@ impl Rings {
         };
         let audiences = audiences::store::list(tx.conn(), organization).await?;
         let keys = signing_keys::store::published(tx.conn(), organization).await?;
-        let value = OrganizationIssuer::build(&self.sealer, slug, audiences, &keys)?;
+        let value = OrganizationIssuer::build(self, (organization, slug), audiences, &keys)?;
         Ok(Some(Versioned {
             organization,
             version,

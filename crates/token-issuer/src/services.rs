@@ -21,6 +21,7 @@ use storage::{
 use crate::audiences::{self, Audience, AudienceSettings, DEFAULT_AUDIENCE, DEFAULT_LIMITS};
 use crate::issuance::TokenIssuer;
 use crate::metadata::PublicUrl;
+use crate::revocation::Revocations;
 use crate::rings::{Rings, StartError};
 use crate::sealing::Sealer;
 use crate::sessions::{AttributeHasher, Recorder};
@@ -167,15 +168,22 @@ impl Services {
             clock.clone(),
         ));
         let sealer = Sealer::new(&master).map_err(StartError::from)?;
-        let rings = Rings::new(database.clone(), feed.clone(), sealer);
-        rings.check_all().await?;
         let hasher = Arc::new(AttributeHasher::new(&master));
+        let rings = Rings::new(
+            database.clone(),
+            feed.clone(),
+            sealer,
+            hasher.clone(),
+            public_url.clone(),
+        );
+        rings.check_all().await?;
         let recorder = Recorder::start(database.clone(), hasher.clone());
         let issuer = TokenIssuer {
             database: database.clone(),
             feed: feed.clone(),
             rings,
             recorder,
+            revocations: Revocations::new(),
             refusals: keys.refusals().clone(),
             hasher,
             policy: policy.clone(),

@@ -105,6 +105,24 @@ pub struct SessionToken {
     /// The attributes in the token, those that the API key fixes included.
     #[schema(value_type = std::collections::HashMap<String, Value>)]
     attributes: Map<String, Value>,
+    /// For tokens that can be renewed: when the last renewal ends at the latest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, required = false, value_type = String)]
+    session_expires_at: Option<String>,
+    /// What should be known before it becomes a refusal.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<TokenWarning>,
+}
+
+/// What should be known before it becomes a refusal.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenWarning {
+    /// What it is.
+    #[schema(examples("token_large"))]
+    code: &'static str,
+    /// The same in English.
+    detail: String,
 }
 
 /// What would be issued.
@@ -119,6 +137,12 @@ pub struct SessionTokenPreview {
     expires_in: i64,
     /// The name of the audience.
     audience: String,
+    /// The length that the token would have, in bytes.
+    token_bytes: usize,
+    /// What should be known before it becomes a refusal.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    warnings: Vec<TokenWarning>,
 }
 
 pub(crate) fn default_audience() -> String {
@@ -210,6 +234,8 @@ impl SessionToken {
             audience: claims.audience_name().to_owned(),
             roles: claims.roles().iter().map(ToString::to_string).collect(),
             attributes: object(claims.attributes())?,
+            session_expires_at: claims.session_ends_at().map(|at| at.to_string()),
+            warnings: warnings(claims),
         })
     }
 }
@@ -218,11 +244,26 @@ impl SessionTokenPreview {
     fn new(claims: &Claims) -> Result<Self, Problem> {
         Ok(Self {
             dry_run: true,
-            claims: object(claims)?,
+            claims: claims
+                .payload()
+                .map_err(|error| Problem::internal(&error))?,
             expires_in: claims.lifetime_seconds(),
             audience: claims.audience_name().to_owned(),
+            token_bytes: claims.token_bytes(),
+            warnings: warnings(claims),
         })
     }
+}
+
+fn warnings(claims: &Claims) -> Vec<TokenWarning> {
+    let budget = claims.budget_in_sight().map(|allowed| TokenWarning {
+        code: "token_large",
+        detail: format!(
+            "The token has {} of the {allowed} bytes that its audience allows; longer ones are refused.",
+            claims.token_bytes()
+        ),
+    });
+    budget.into_iter().collect()
 }
 
 fn object(value: &impl Serialize) -> Result<Map<String, Value>, Problem> {

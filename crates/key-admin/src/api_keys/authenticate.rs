@@ -156,6 +156,13 @@ impl Authenticator {
         Err(error)
     }
 
+    /// A key that nobody presents: may what was begun with it go on? From where, and how often, is not asked.
+    pub(crate) async fn resume(&self, id: ApiKeyId) -> Result<ApiKeyContext, AuthenticateError> {
+        let record = self.record(id).await?.ok_or(AuthenticateError::NotProven)?;
+        may_act(&record.value, self.clock.now())?;
+        Ok(ApiKeyContext::new(record))
+    }
+
     fn admit(&self, record: &KeyRecord, client: IpAddr) -> Result<(), AuthenticateError> {
         admit(record, self.clock.now(), client)?;
         match record.key.rate_limit {
@@ -320,6 +327,16 @@ impl Authenticator {
 
 /// May a proven key act now, its rate limit apart?
 fn admit(record: &KeyRecord, now: Timestamp, client: IpAddr) -> Result<(), AuthenticateError> {
+    may_act(record, now)?;
+    let networks = &record.key.allowed_networks;
+    let client = client.to_canonical();
+    if !networks.is_empty() && !networks.iter().any(|network| network.contains(&client)) {
+        return Err(AuthenticateError::AddressNotAllowed);
+    }
+    Ok(())
+}
+
+fn may_act(record: &KeyRecord, now: Timestamp) -> Result<(), AuthenticateError> {
     match record.key.state(now) {
         KeyState::Active => {}
         KeyState::Disabled => return Err(AuthenticateError::KeyDisabled),
@@ -328,11 +345,6 @@ fn admit(record: &KeyRecord, now: Timestamp, client: IpAddr) -> Result<(), Authe
     }
     if !record.owner_active {
         return Err(AuthenticateError::OwnerSuspended);
-    }
-    let networks = &record.key.allowed_networks;
-    let client = client.to_canonical();
-    if !networks.is_empty() && !networks.iter().any(|network| network.contains(&client)) {
-        return Err(AuthenticateError::AddressNotAllowed);
     }
     Ok(())
 }

@@ -13,8 +13,8 @@ use crate::signing_keys::{RingId, SigningAlgorithm};
 pub use origin::{InvalidOrigin, WebOrigin};
 pub use service::{AudienceError, AudiencePatch, NewAudience};
 pub use settings::{
-    AudienceSettings, ClaimSettings, DEFAULT_TOKEN_BYTES, MAX_GRACE_SECONDS, MAX_ORIGINS,
-    MAX_SESSION_SECONDS, MIN_TOKEN_BYTES, Renewal, SettingsFault, TokenType,
+    AudienceSettings, ClaimSettings, DEFAULT_TOKEN_BYTES, MAX_DATASETS, MAX_GRACE_SECONDS,
+    MAX_ORIGINS, MAX_SESSION_SECONDS, MIN_TOKEN_BYTES, Renewal, SettingsFault, TokenType,
 };
 
 /// A relying party.

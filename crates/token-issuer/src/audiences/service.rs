@@ -82,6 +82,12 @@ impl TokenIssuer {
         store::list(read.conn(), organization).await
     }
 
+    /// May pages of this origin renew tokens of any audience at all? Browsers ask before they say whose token they have.
+    pub async fn is_authorized_origin(&self, origin: &str) -> Result<bool, StorageError> {
+        let mut read = self.database.read().await?;
+        store::is_authorized_origin(read.conn(), origin).await
+    }
+
     /// One audience of the organization.
     pub async fn audience(
         &self,
@@ -123,6 +129,7 @@ impl TokenIssuer {
             return Err(AudienceError::TooMany);
         }
         store::insert(tx.conn(), &audience).await?;
+        store::set_origins(&mut tx, &audience).await?;
         for key in keys {
             signing_keys::store::insert(tx.conn(), &key).await?;
         }
@@ -161,6 +168,7 @@ impl TokenIssuer {
         if !store::update(tx.conn(), &after).await? {
             return Err(AudienceError::NotFound);
         }
+        store::set_origins(&mut tx, &after).await?;
         let detail = json!({ "before": seen(&before), "after": seen(&after) });
         self.commit_audience(act, tx, &after, ("audience.update", detail))
             .await?;
@@ -184,6 +192,7 @@ impl TokenIssuer {
         if !store::delete(tx.conn(), organization, id, self.clock.now()).await? {
             return Err(AudienceError::NotFound);
         }
+        store::forget_origins(tx.conn(), id).await?;
         signing_keys::store::retire_all(tx.conn(), organization, id, self.clock.now()).await?;
         let detail = json!({ "before": seen(&before) });
         self.commit_audience(act, tx, &before, ("audience.delete", detail))

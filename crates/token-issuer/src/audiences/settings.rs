@@ -1,6 +1,6 @@
 //! What an audience's tokens look like, beside their algorithm and their lives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,6 +17,8 @@ pub const MIN_TOKEN_BYTES: u32 = 512;
 pub const MAX_ORIGINS: usize = 100;
 /// The longest session, however often it is renewed: 30 days, in seconds.
 pub const MAX_SESSION_SECONDS: u32 = 30 * 24 * 60 * 60;
+/// The most Superset datasets of one audience.
+pub const MAX_DATASETS: usize = 500;
 /// The longest time after its end in which a token can be renewed, in seconds.
 pub const MAX_GRACE_SECONDS: u32 = 300;
 
@@ -62,6 +64,10 @@ pub struct ClaimSettings {
     pub key_id: Option<String>,
     /// Whether `iss` stands in the header, too.
     pub issuer_in_header: bool,
+    /// The Superset datasets of the tables that row rules name, for `row_filters.superset`; `null` for a table that is
+    /// none. While a table of the rules is missing here, the reference is, too: a dataset without a filter shows all
+    /// of its rows.
+    pub superset_datasets: BTreeMap<String, Option<i64>>,
 }
 
 /// `typ` in the header of a token.
@@ -95,6 +101,7 @@ impl Default for ClaimSettings {
             typ: TokenType::default(),
             key_id: None,
             issuer_in_header: false,
+            superset_datasets: BTreeMap::new(),
         }
     }
 }
@@ -131,6 +138,11 @@ pub enum SettingsFault {
     /// A given claim is not usable.
     #[error(transparent)]
     Claim(#[from] InvalidClaimValue),
+    /// Too many datasets, or the name of a table is too long.
+    #[error(
+        "at most {MAX_DATASETS} datasets are possible, of tables with at most 127 bytes in their names"
+    )]
+    Datasets,
     /// The given `kid` is empty, too long, or has other characters than visible ASCII.
     #[error("a given `kid` has 1 to 255 visible ASCII characters")]
     KeyId,
@@ -147,6 +159,7 @@ impl SettingsFault {
             Self::TooManyOrigins => "/authorized_origins".into(),
             Self::Renewal { field, .. } => format!("/renewal/{field}"),
             Self::Claim(_) => "/claims/registered".into(),
+            Self::Datasets => "/claims/superset_datasets".into(),
             Self::KeyId => "/claims/key_id".into(),
             Self::Template(fault) => format!("/claims/template{}", fault.pointer),
         }
@@ -166,6 +179,10 @@ impl AudienceSettings {
         }
         faults.extend(self.renewal.iter().flat_map(Renewal::faults));
         faults.extend(self.claims.registered.check().err().map(Into::into));
+        let tables = &self.claims.superset_datasets;
+        if tables.len() > MAX_DATASETS || tables.keys().any(|table| table.len() > 127) {
+            faults.push(SettingsFault::Datasets);
+        }
         if self
             .claims
             .key_id

@@ -1,7 +1,8 @@
 use policy::{AudienceLimits, AudienceName};
 use sqlx::types::Json;
 use storage::{
-    AudienceId, Conn, OrganizationId, StorageError, Timestamp, execute, fetch_all, fetch_optional,
+    AudienceId, Conn, OrganizationId, StorageError, Timestamp, Transaction, execute, fetch_all,
+    fetch_optional,
 };
 
 use super::{Audience, AudienceSettings};
@@ -62,6 +63,38 @@ pub(crate) async fn insert(conn: Conn<'_>, audience: &Audience) -> Result<(), St
         audience.created_at,
     )?;
     Ok(())
+}
+
+/// Stores the origins a second time, by origin.
+pub(crate) async fn set_origins(
+    tx: &mut Transaction,
+    audience: &Audience,
+) -> Result<(), StorageError> {
+    forget_origins(tx.conn(), audience.id).await?;
+    for origin in &audience.settings.authorized_origins {
+        let sql = "insert into audience_origins (origin, audience_id) values ($1, $2)";
+        execute!(tx.conn(), sql, origin.as_str(), audience.id)?;
+    }
+    Ok(())
+}
+
+/// The origins of a removed audience.
+pub(crate) async fn forget_origins(
+    conn: Conn<'_>,
+    audience: AudienceId,
+) -> Result<(), StorageError> {
+    let sql = "delete from audience_origins where audience_id = $1";
+    execute!(conn, sql, audience)?;
+    Ok(())
+}
+
+/// Does any audience authorize this origin?
+pub(crate) async fn is_authorized_origin(
+    conn: Conn<'_>,
+    origin: &str,
+) -> Result<bool, StorageError> {
+    let sql = "select origin from audience_origins where origin = $1 limit 1";
+    Ok(fetch_optional!(conn, (String,), sql, origin)?.is_some())
 }
 
 /// Stores what can change.

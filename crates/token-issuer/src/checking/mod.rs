@@ -1,7 +1,8 @@
 //! Presented session tokens: is this one that this installation issued, and does it still hold?
 //!
-//! Strict where the standards leave room: a header of exactly `alg`, `typ` and `kid`, no member named twice anywhere, no
-//! leeway on `exp`, the audience that the signing key belongs to, and a session that is recorded.
+//! Strict where the standards leave room: a header of exactly what the audience's tokens have there, no member named
+//! twice anywhere, no leeway on `exp`, the audience that the signing key belongs to, and a session that is recorded
+//! with that key and has not been revoked.
 
 mod strict;
 
@@ -9,16 +10,17 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
-use key_admin::Slug;
+use key_admin::{Slug, cutoffs};
 use policy::{AudienceName, Resource, TokenClaims};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use storage::{SessionId, StorageError, Timestamp};
+use storage::{AudienceId, OrganizationId, SessionId, StorageError, Timestamp};
 
 use crate::claims::MAX_TOKEN_BYTES;
 use crate::issuance::TokenIssuer;
-use crate::rings::{OrganizationIssuer, StartError};
-use crate::sessions;
+use crate::rings::{OrganizationIssuer, Ring, Shape, StartError};
+use crate::sessions::{self, Session};
 use crate::signing_keys::VerifyingKey;
 use strict::Strict;
 
@@ -55,6 +57,9 @@ pub enum InactiveToken {
     /// No session of this token is recorded.
     #[error("the token's session is not recorded")]
     NoSession,
+    /// The session was revoked, or a cutoff voids it.
+    #[error("the token has been revoked")]
+    Revoked,
 }
 
 /// Why there is no checked token.
@@ -74,18 +79,17 @@ pub enum CheckTokenError {
 /// A token that this installation issued for the organization and that holds now.
 #[derive(Clone)]
 pub struct CheckedToken {
-    /// The session, `jti`.
-    pub session_id: SessionId,
-    /// Who it speaks for, `sub`.
-    pub subject: String,
+    /// The session, as it is recorded.
+    pub session: Session,
+    /// Everything that the token says.
+    pub claims: Map<String, Value>,
     /// The roles.
     pub roles: Vec<String>,
-    /// The attributes.
+    /// The attributes. Of a token in the form of a claim template those that the session has in full, without sensitive
+    /// ones.
     pub attributes: Map<String, Value>,
     /// The resources that it is limited to; empty for no such limit.
     pub resources: Vec<Resource>,
-    /// The key that signed it.
-    pub kid: String,
     /// The name of its audience.
     pub audience: AudienceName,
     /// When it ends.
@@ -106,9 +110,7 @@ impl CheckedToken {
 impl std::fmt::Debug for CheckedToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CheckedToken")
-            .field("session_id", &self.session_id)
-            .field("roles", &self.roles)
-            .field("kid", &self.kid)
+            .field("session", &self.session)
             .field("audience", &self.audience)
             .finish_non_exhaustive()
     }
@@ -120,25 +122,44 @@ struct Header {
     alg: String,
     typ: String,
     kid: String,
+    iss: Option<String>,
 }
 
-/// The claims that every session token has. `iat` is required and means nothing here.
+/// The claims that every token has. `iat` is required and means nothing here.
 #[derive(Deserialize)]
-struct Payload {
+struct Registered {
     iss: String,
     aud: String,
-    sub: String,
-    #[serde(rename = "client_id")]
-    _client_id: String,
     jti: SessionId,
     #[serde(rename = "iat")]
     _iat: i64,
-    nbf: i64,
+    nbf: Option<i64>,
     exp: i64,
+}
+
+/// Those that tokens in Jeton's own form have as well.
+#[derive(Deserialize)]
+struct Own {
+    #[serde(rename = "sub")]
+    _sub: String,
+    #[serde(rename = "client_id")]
+    _client_id: String,
+    #[serde(rename = "nbf")]
+    _nbf: i64,
     roles: Vec<String>,
     attributes: Map<String, Value>,
     #[serde(default)]
     resources: Vec<Resource>,
+}
+
+/// What the token itself tells: it is genuine, whatever has become of it.
+struct Genuine {
+    kid: String,
+    audience: AudienceId,
+    registered: Registered,
+    /// `None` for a token in the form of a template.
+    own: Option<Own>,
+    claims: Map<String, Value>,
 }
 
 impl TokenIssuer {
@@ -148,61 +169,139 @@ impl TokenIssuer {
         organization: &Slug,
         token: &str,
     ) -> Result<CheckedToken, CheckTokenError> {
+        let checked = self.check_ended_token(organization, token).await?;
+        if checked.expires_at <= self.clock.now() {
+            return Err(InactiveToken::Expired.into());
+        }
+        Ok(checked)
+    }
+
+    /// The same for a token that may have ended.
+    pub(crate) async fn check_ended_token(
+        &self,
+        organization: &Slug,
+        token: &str,
+    ) -> Result<CheckedToken, CheckTokenError> {
         let found = self.organization(organization).await?;
         // Who asks has been authenticated: its organization can only be gone since then, and its keys with it.
         let issuer = found.ok_or(InactiveToken::UnknownKey)?;
-        let expected = self.public_url().issuer(organization);
         let now = self.clock.now();
-        let checked = check(&issuer.value, &expected, token, now)?;
-        let mut read = self.rings.database().read().await?;
-        let session = checked.session_id;
-        if sessions::exists(read.conn(), issuer.organization, session).await? {
-            Ok(checked)
-        } else {
-            Err(InactiveToken::NoSession.into())
+        let genuine = check(&issuer.value, token, now)?;
+        let audience = genuine.audience;
+        let session = self.standing(issuer.organization, &genuine, now).await?;
+        let ring = issuer.value.ring_of(audience);
+        let ring = ring.ok_or(InactiveToken::UnknownKey)?;
+        let (roles, attributes, resources) = match genuine.own {
+            Some(own) => (own.roles, own.attributes, own.resources),
+            None => recorded(&session),
+        };
+        let said = Timestamp::from_unix_seconds(genuine.registered.exp);
+        Ok(CheckedToken {
+            expires_at: said.min(session.expires_at),
+            session,
+            claims: genuine.claims,
+            roles,
+            attributes,
+            resources,
+            audience: ring.audience.name.clone(),
+        })
+    }
+
+    /// The token's session, if it still stands.
+    async fn standing(
+        &self,
+        organization: OrganizationId,
+        token: &Genuine,
+        now: Timestamp,
+    ) -> Result<Session, CheckTokenError> {
+        let id = token.registered.jti;
+        let (version, session) = {
+            let mut read = self.database.read().await?;
+            let version = cutoffs::revocation_version(read.conn(), organization).await?;
+            let session = sessions::store::find(read.conn(), organization, id).await?;
+            (version.unwrap_or_default(), session)
+        };
+        let session = session.ok_or(InactiveToken::NoSession)?;
+        if session.audience != token.audience || session.kid != token.kid {
+            return Err(InactiveToken::NoSession.into());
         }
+        let revocations = &self.revocations;
+        let cutoffs = revocations
+            .at(&self.database, organization, version, now)
+            .await?;
+        if session.revoked_at.is_some() || cutoffs.void(&session, &token.registered.aud) {
+            return Err(InactiveToken::Revoked.into());
+        }
+        Ok(session)
     }
 }
 
-/// All that the token itself can tell.
+/// What the session tells where the token has it in another form. What is stored as a hash is left out.
+fn recorded(session: &Session) -> (Vec<String>, Map<String, Value>, Vec<Resource>) {
+    let mut attributes = session.attributes.clone();
+    attributes.retain(|_, value| sessions::hashes(value).is_none());
+    (session.roles.clone(), attributes, session.resources.clone())
+}
+
+/// All that the token itself can tell, but for its end.
 fn check(
     issuer: &OrganizationIssuer,
-    expected: &str,
     token: &str,
     now: Timestamp,
-) -> Result<CheckedToken, InactiveToken> {
+) -> Result<Genuine, InactiveToken> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(InactiveToken::Malformed);
     }
     let header = read_header(token)?;
-    let known = issuer.verifying(&header.kid);
-    let (key, audience) = known.ok_or(InactiveToken::UnknownKey)?;
-    if header.alg != key.algorithm.as_str() {
-        return Err(InactiveToken::Malformed);
+    // More than one only where the consumer has given the keys a name; the last error is as good as any.
+    let mut verified = Err(InactiveToken::UnknownKey);
+    for (kid, key, ring) in issuer.verifying(&header.kid) {
+        verified = check_header(&header, key, ring)
+            .and_then(|()| read_payload(token, key))
+            .map(|claims| (kid, ring, claims));
+        if verified.is_ok() {
+            break;
+        }
     }
-    let payload = read_payload(token, key)?;
-    if payload.iss != expected {
+    let (kid, ring, claims) = verified?;
+    let registered: Registered = read(&claims)?;
+    let settings = &ring.audience.settings.claims;
+    let own = match &ring.shape {
+        Shape::Standard => Some(read::<Own>(&claims)?),
+        Shape::Template(_) => None,
+    };
+    if registered.iss != settings.registered.issuer(&ring.issuer) {
         return Err(InactiveToken::Issuer);
     }
-    if payload.aud != audience.aud {
+    if registered.aud != ring.audience.aud {
         return Err(InactiveToken::Audience);
     }
-    if payload.exp <= now.unix_seconds() {
-        return Err(InactiveToken::Expired);
-    }
-    if payload.nbf > now.unix_seconds().saturating_add(NOT_BEFORE_LEEWAY_SECONDS) {
+    let latest = now.unix_seconds().saturating_add(NOT_BEFORE_LEEWAY_SECONDS);
+    if registered.nbf.is_some_and(|nbf| nbf > latest) {
         return Err(InactiveToken::NotYetValid);
     }
-    Ok(CheckedToken {
-        session_id: payload.jti,
-        subject: payload.sub,
-        roles: payload.roles,
-        attributes: payload.attributes,
-        resources: payload.resources,
-        kid: header.kid,
-        audience: audience.name.clone(),
-        expires_at: Timestamp::from_unix_seconds(payload.exp),
+    Ok(Genuine {
+        kid: kid.to_owned(),
+        audience: ring.audience.id,
+        registered,
+        own,
+        claims,
     })
+}
+
+/// The header of a token of this ring, and of no other.
+fn check_header(header: &Header, key: &VerifyingKey, ring: &Ring) -> Result<(), InactiveToken> {
+    let settings = &ring.audience.settings.claims;
+    let issuer = settings.registered.issuer(&ring.issuer);
+    let issuer = settings.issuer_in_header.then_some(issuer);
+    let fits = header.alg == key.algorithm.as_str()
+        && header.typ == settings.typ.as_str()
+        && header.iss.as_deref() == issuer;
+    fits.then_some(()).ok_or(InactiveToken::Malformed)
+}
+
+fn read<T: DeserializeOwned>(claims: &Map<String, Value>) -> Result<T, InactiveToken> {
+    serde_json::from_value(Value::Object(claims.clone())).map_err(|_| InactiveToken::Claims)
 }
 
 fn read_header(token: &str) -> Result<Header, InactiveToken> {
@@ -213,16 +312,12 @@ fn read_header(token: &str) -> Result<Header, InactiveToken> {
     let header = BASE64_URL_SAFE_NO_PAD.decode(header);
     let header = header.map_err(|_| InactiveToken::Malformed)?;
     let header: Strict = serde_json::from_slice(&header).map_err(|_| InactiveToken::Malformed)?;
-    let header: Header = header.into_object().ok_or(InactiveToken::Malformed)?;
-    if header.typ != "at+jwt" {
-        return Err(InactiveToken::Malformed);
-    }
-    Ok(header)
+    header.into_object().ok_or(InactiveToken::Malformed)
 }
 
 /// The library checks the signature with the algorithm fixed; what the claims mean is checked by the caller, because the
 /// library accepts missing issuers and audiences, and a minute of leeway.
-fn read_payload(token: &str, key: &VerifyingKey) -> Result<Payload, InactiveToken> {
+fn read_payload(token: &str, key: &VerifyingKey) -> Result<Map<String, Value>, InactiveToken> {
     let algorithm: Algorithm = key.algorithm.into();
     let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();

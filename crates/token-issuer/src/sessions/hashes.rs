@@ -44,11 +44,23 @@ impl AttributeHasher {
 
     /// The hashes of one organization.
     pub fn of(&self, organization: OrganizationId) -> Result<OrganizationHasher, CannotHash> {
+        self.key(organization, b"").map(OrganizationHasher)
+    }
+
+    /// The key of an organization for the filter `hash` of claim templates: what tokens show is no hash of what is
+    /// stored.
+    pub(crate) fn template_key(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<hmac::Key, CannotHash> {
+        self.key(organization, b"claim templates")
+    }
+
+    fn key(&self, organization: OrganizationId, purpose: &[u8]) -> Result<hmac::Key, CannotHash> {
         let derived = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, self.0.expose_secret());
         let organization = organization.as_uuid();
-        let info = [organization.as_bytes().as_slice()];
-        let key = derived.expand(&info, hmac::HMAC_SHA256)?;
-        Ok(OrganizationHasher(hmac::Key::from(key)))
+        let info = [organization.as_bytes().as_slice(), purpose];
+        Ok(derived.expand(&info, hmac::HMAC_SHA256)?.into())
     }
 }
 
@@ -95,7 +107,7 @@ fn hash_in(object: &Map<String, Value>) -> Option<&str> {
 }
 
 /// One text for values that the policy holds equal: `1` and `1.0` are.
-fn canonical(value: &Value) -> String {
+pub(crate) fn canonical(value: &Value) -> String {
     let Value::Number(number) = value else {
         return value.to_string();
     };

@@ -13,17 +13,74 @@ mod usage;
 use std::sync::Arc;
 use std::time::Duration;
 
+use key_admin::ApiKeyId;
+use policy::Resource;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use storage::{Database, StorageError};
+use storage::{
+    AudienceId, Database, OrganizationId, SessionId, StorageError, Timestamp, Transaction,
+};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use hashes::canonical;
 pub use hashes::{AttributeHasher, CannotHash, OrganizationHasher, hashes};
 pub use store::exists;
 
 use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
+
+/// One issued token, as it is recorded.
+#[derive(Clone)]
+pub struct Session {
+    /// The token's `jti`.
+    pub id: SessionId,
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The first of the sessions that renew each other; itself when there is no other before it.
+    pub root: SessionId,
+    /// The API key that asked for the first of them.
+    pub api_key: ApiKeyId,
+    /// The audience.
+    pub audience: AudienceId,
+    /// The key that signed.
+    pub kid: String,
+    /// Whom the token speaks for.
+    pub subject: String,
+    /// The roles.
+    pub roles: Vec<String>,
+    /// The attributes; sensitive ones as [hashes].
+    pub attributes: Map<String, Value>,
+    /// The resources that the token is limited to; empty for no such limit.
+    pub resources: Vec<Resource>,
+    /// The request that asked.
+    pub request_id: String,
+    /// Where it came from.
+    pub client_address: String,
+    /// When the token was issued, to the second.
+    pub issued_at: Timestamp,
+    /// When the token ends.
+    pub expires_at: Timestamp,
+    /// When the last renewal ends at the latest; `None` when the token cannot be renewed.
+    pub ends_at: Option<Timestamp>,
+    /// When the token was traded for the next one.
+    pub renewed_at: Option<Timestamp>,
+    /// When it was revoked by itself, not by a cutoff.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Without the subject and the values of attributes: what is printed ends in logs.
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("api_key", &self.api_key)
+            .field("roles", &self.roles)
+            .field("expires_at", &self.expires_at)
+            .field("revoked_at", &self.revoked_at)
+            .finish_non_exhaustive()
+    }
+}
 
 /// Why a token was not recorded. It is then not handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +96,7 @@ pub enum RecordError {
     Refused,
 }
 
-/// The proof that the row of this session is committed. Only [`Recorder::record`] makes one.
+/// The proof that the row of this session is committed. Only the [`Recorder`] makes one.
 #[derive(Debug)]
 pub(crate) struct Recorded(());
 
@@ -66,6 +123,8 @@ struct SessionRow {
     client_address: String,
     issued_at: i64,
     expires_at: i64,
+    root_id: String,
+    ends_at: Option<i64>,
 }
 
 impl SessionRow {
@@ -85,6 +144,8 @@ impl SessionRow {
             client_address: origin.client.to_string(),
             issued_at: claims.issued_at().unix_seconds(),
             expires_at: claims.expires_at().unix_seconds(),
+            root_id: claims.root().as_uuid().simple().to_string(),
+            ends_at: claims.session_ends_at().map(Timestamp::unix_seconds),
         })
     }
 }
@@ -123,14 +184,19 @@ struct Pending {
 #[derive(Debug)]
 pub(crate) struct Recorder {
     queue: mpsc::Sender<Pending>,
+    database: Database,
     hasher: Arc<AttributeHasher>,
 }
 
 impl Recorder {
     pub(crate) fn start(database: Database, hasher: Arc<AttributeHasher>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(write_groups(database, waiting));
-        Self { queue, hasher }
+        tokio::spawn(write_groups(database.clone(), waiting));
+        Self {
+            queue,
+            database,
+            hasher,
+        }
     }
 
     /// Waits until the token's row is committed.
@@ -152,6 +218,56 @@ impl Recorder {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(RecordError::Unavailable),
         }
+    }
+
+    /// Records these tokens in one transaction: all of them, or none.
+    pub(crate) async fn record_together(
+        &self,
+        tokens: &[SignedToken],
+        origin: &Origin,
+    ) -> Result<Vec<Recorded>, RecordError> {
+        self.in_transaction(tokens, origin, None).await?;
+        Ok(tokens.iter().map(|_| Recorded(())).collect())
+    }
+
+    /// Records a token that takes the place of another, once; `None` when that one has been renewed or revoked meanwhile.
+    pub(crate) async fn record_renewal(
+        &self,
+        token: &SignedToken,
+        origin: &Origin,
+        renewed: SessionId,
+    ) -> Result<Option<Recorded>, RecordError> {
+        let tokens = std::slice::from_ref(token);
+        let recorded = self.in_transaction(tokens, origin, Some(renewed)).await?;
+        Ok(recorded.then_some(Recorded(())))
+    }
+
+    async fn in_transaction(
+        &self,
+        tokens: &[SignedToken],
+        origin: &Origin,
+        renewed: Option<SessionId>,
+    ) -> Result<bool, RecordError> {
+        let rows = tokens
+            .iter()
+            .map(|token| SessionRow::new(token, origin, &self.hasher));
+        let rows: Vec<SessionRow> = rows
+            .collect::<Result<_, _>>()
+            .map_err(|_| RecordError::Refused)?;
+        let rows: Vec<&SessionRow> = rows.iter().collect();
+        within_time(rows.len(), async {
+            let mut tx = self.database.write().await?;
+            if let (Some(renewed), Some(token)) = (renewed, tokens.first()) {
+                let now = token.claims().issued_at();
+                if !store::mark_renewed(tx.conn(), renewed, now).await? {
+                    return Ok(false);
+                }
+            }
+            write_rows(&mut tx, &rows).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+        .await
     }
 }
 
@@ -176,31 +292,37 @@ async fn write_groups(database: Database, mut waiting: mpsc::Receiver<Pending>) 
 
 async fn write(database: &Database, group: &[Pending]) -> Result<(), RecordError> {
     let rows: Vec<&SessionRow> = group.iter().map(|pending| &pending.row).collect();
-    let written = tokio::time::timeout(WRITE_TIMEOUT, try_write(database, &rows)).await;
-    let Ok(written) = written else {
-        tracing::error!(
-            rows = rows.len(),
-            "the database did not commit sessions in time"
-        );
-        return Err(RecordError::Unavailable);
-    };
-    match written {
-        Ok(()) => Ok(()),
-        Err(error) if error.is_unavailable() => {
-            tracing::error!(%error, rows = rows.len(), "sessions could not be recorded");
-            Err(RecordError::Unavailable)
-        }
-        Err(error) => {
-            tracing::error!(%error, rows = rows.len(), "session rows were refused");
-            Err(RecordError::Refused)
-        }
-    }
+    within_time(rows.len(), async {
+        let mut tx = database.write().await?;
+        write_rows(&mut tx, &rows).await?;
+        tx.commit().await
+    })
+    .await
 }
 
-async fn try_write(database: &Database, rows: &[&SessionRow]) -> Result<(), StorageError> {
+/// Waits for a transaction as long as makes sense, and sorts out what went wrong.
+async fn within_time<T>(
+    rows: usize,
+    transaction: impl Future<Output = Result<T, StorageError>>,
+) -> Result<T, RecordError> {
+    let Ok(written) = tokio::time::timeout(WRITE_TIMEOUT, transaction).await else {
+        tracing::error!(rows, "the database did not commit sessions in time");
+        return Err(RecordError::Unavailable);
+    };
+    written.map_err(|error| {
+        if error.is_unavailable() {
+            tracing::error!(%error, rows, "sessions could not be recorded");
+            RecordError::Unavailable
+        } else {
+            tracing::error!(%error, rows, "session rows were refused");
+            RecordError::Refused
+        }
+    })
+}
+
+async fn write_rows(tx: &mut Transaction, rows: &[&SessionRow]) -> Result<(), StorageError> {
     let json =
         serde_json::to_string(rows).map_err(|error| StorageError::corrupt("session row", error))?;
-    let mut tx = database.write().await?;
     let written = store::insert(tx.conn(), &json).await?;
     if written != rows.len() as u64 {
         return Err(StorageError::corrupt(
@@ -208,6 +330,5 @@ async fn try_write(database: &Database, rows: &[&SessionRow]) -> Result<(), Stor
             "not every row was written",
         ));
     }
-    usage::count(&mut tx, rows).await?;
-    tx.commit().await
+    usage::count(tx, rows).await
 }

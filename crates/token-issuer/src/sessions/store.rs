@@ -1,30 +1,34 @@
+use key_admin::ApiKeyId;
 use policy::Resource;
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use storage::{
-    AudienceId, BatchSql, Conn, OrganizationId, SessionId, StorageError, Timestamp, execute_batch,
-    fetch_all, fetch_optional,
+    AudienceId, BatchSql, Conn, OrganizationId, SessionId, StorageError, Timestamp, execute,
+    execute_batch, fetch_all, fetch_optional,
 };
+
+use super::Session;
 
 const INSERT: BatchSql = BatchSql {
     // Materialized, because SQLite would otherwise render the row's JSON anew for each column.
     sqlite: "with rows as materialized (select value as row from json_each($1))
              insert into sessions (id, organization_id, audience_id, api_key_id, kid, subject, roles, attributes,
-                                   resources, request_id, client_address, issued_at, expires_at)
+                                   resources, request_id, client_address, issued_at, expires_at, root_id, ends_at)
              select unhex(row ->> 'id'), unhex(row ->> 'organization_id'), unhex(row ->> 'audience_id'),
                     row ->> 'api_key_id', row ->> 'kid', row ->> 'subject', row -> 'roles', row -> 'attributes',
                     row -> 'resources', row ->> 'request_id', row ->> 'client_address',
-                    (row ->> 'issued_at') * 1000000, (row ->> 'expires_at') * 1000000
+                    (row ->> 'issued_at') * 1000000, (row ->> 'expires_at') * 1000000,
+                    unhex(row ->> 'root_id'), (row ->> 'ends_at') * 1000000
              from rows",
     postgres: "insert into sessions (id, organization_id, audience_id, api_key_id, kid, subject, roles, attributes,
-                                     resources, request_id, client_address, issued_at, expires_at)
+                                     resources, request_id, client_address, issued_at, expires_at, root_id, ends_at)
                select r.id, r.organization_id, r.audience_id, r.api_key_id, r.kid, r.subject, r.roles,
                       r.attributes, r.resources, r.request_id, r.client_address, to_timestamp(r.issued_at),
-                      to_timestamp(r.expires_at)
+                      to_timestamp(r.expires_at), r.root_id, to_timestamp(r.ends_at)
                from jsonb_to_recordset($1::jsonb) as r(
                    id uuid, organization_id uuid, audience_id uuid, api_key_id text, kid text, subject text,
                    roles jsonb, attributes jsonb, resources jsonb, request_id text, client_address text,
-                   issued_at bigint, expires_at bigint)",
+                   issued_at bigint, expires_at bigint, root_id uuid, ends_at bigint)",
 };
 
 /// Writes all rows of the JSON list in one statement.
@@ -88,6 +92,97 @@ pub async fn exists(
 ) -> Result<bool, StorageError> {
     let sql = "select subject from sessions where id = $1 and organization_id = $2";
     Ok(fetch_optional!(conn, (String,), sql, session, organization)?.is_some())
+}
+
+/// A session of the organization.
+pub(crate) async fn find(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    session: SessionId,
+) -> Result<Option<Session>, StorageError> {
+    fetch_optional!(
+        conn,
+        SessionRecord,
+        "select id, organization_id, root_id, api_key_id, audience_id, kid, subject, roles, attributes, resources,
+                request_id, client_address, issued_at, expires_at, ends_at, renewed_at, revoked_at
+         from sessions where id = $1 and organization_id = $2",
+        session,
+        organization,
+    )?
+    .map(Session::try_from)
+    .transpose()
+}
+
+/// The organization of a session, by its slug.
+pub(crate) async fn organization_of(
+    conn: Conn<'_>,
+    session: SessionId,
+) -> Result<Option<String>, StorageError> {
+    let sql = "select o.slug from sessions s join organizations o on o.id = s.organization_id where s.id = $1";
+    Ok(fetch_optional!(conn, (String,), sql, session)?.map(|(slug,)| slug))
+}
+
+/// Marks a session as renewed, if it has not been, and has not been revoked.
+pub(super) async fn mark_renewed(
+    conn: Conn<'_>,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    let changed = execute!(
+        conn,
+        "update sessions set renewed_at = $2 where id = $1 and renewed_at is null and revoked_at is null",
+        session,
+        now,
+    )?;
+    Ok(changed == 1)
+}
+
+#[derive(sqlx::FromRow)]
+struct SessionRecord {
+    id: SessionId,
+    organization_id: OrganizationId,
+    root_id: SessionId,
+    api_key_id: String,
+    audience_id: AudienceId,
+    kid: String,
+    subject: String,
+    roles: Json<Vec<String>>,
+    attributes: Json<Map<String, Value>>,
+    resources: Json<Vec<Resource>>,
+    request_id: String,
+    client_address: String,
+    issued_at: Timestamp,
+    expires_at: Timestamp,
+    ends_at: Option<Timestamp>,
+    renewed_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+}
+
+impl TryFrom<SessionRecord> for Session {
+    type Error = StorageError;
+
+    fn try_from(row: SessionRecord) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: row.id,
+            organization: row.organization_id,
+            root: row.root_id,
+            api_key: ApiKeyId::from_characters(&row.api_key_id)
+                .ok_or_else(|| StorageError::corrupt("API key of a session", &row.api_key_id))?,
+            audience: row.audience_id,
+            kid: row.kid,
+            subject: row.subject,
+            roles: row.roles.0,
+            attributes: row.attributes.0,
+            resources: row.resources.0,
+            request_id: row.request_id,
+            client_address: row.client_address,
+            issued_at: row.issued_at,
+            expires_at: row.expires_at,
+            ends_at: row.ends_at,
+            renewed_at: row.renewed_at,
+            revoked_at: row.revoked_at,
+        })
+    }
 }
 
 /// What a recorded session tells of its request.

@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::json;
 use storage::{AudienceId, OrganizationId, Timestamp};
 
+use crate::audiences::TokenType;
 use crate::sealing::{CannotOpen, CannotSeal, Sealer};
 
 pub use algorithm::SigningAlgorithm;
@@ -107,9 +108,23 @@ impl std::fmt::Debug for OpenedKey {
     }
 }
 
+/// What the header of an audience's tokens says beside `alg`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeaderExtras {
+    pub(crate) typ: TokenType,
+    /// The name that the consumer has given the key; `None` for its own.
+    pub(crate) key_id: Option<String>,
+    /// `iss`, where the consumer wants it there too.
+    pub(crate) issuer: Option<String>,
+}
+
 impl OpenedKey {
-    fn new(kid: String, algorithm: SigningAlgorithm, pair: KeyPair) -> Self {
-        let header = json!({ "alg": algorithm, "typ": "at+jwt", "kid": kid });
+    fn new(kid: String, algorithm: SigningAlgorithm, pair: KeyPair, extras: &HeaderExtras) -> Self {
+        let named = extras.key_id.as_deref().unwrap_or(&kid);
+        let mut header = json!({ "alg": algorithm, "typ": extras.typ, "kid": named });
+        if let Some(issuer) = &extras.issuer {
+            header["iss"] = issuer.as_str().into();
+        }
         Self {
             header: BASE64_URL_SAFE_NO_PAD.encode(header.to_string()),
             kid,
@@ -219,13 +234,17 @@ impl StoredKey {
     }
 
     /// Opens the private key, and makes sure that it is the one whose public half is published.
-    pub(crate) fn open(&self, sealer: &Sealer) -> Result<OpenedKey, CannotOpen> {
+    pub(crate) fn open(
+        &self,
+        sealer: &Sealer,
+        extras: &HeaderExtras,
+    ) -> Result<OpenedKey, CannotOpen> {
         let private = self.private(sealer)?;
         let algorithm = self.ring.algorithm;
         let pair = KeyPair::read(algorithm, &private).map_err(|_| CannotOpen)?;
         match pair.public_jwk() {
             Ok(public) if public == self.public_jwk => {
-                Ok(OpenedKey::new(self.kid.clone(), algorithm, pair))
+                Ok(OpenedKey::new(self.kid.clone(), algorithm, pair, extras))
             }
             _ => Err(CannotOpen),
         }

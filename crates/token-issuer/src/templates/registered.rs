@@ -97,6 +97,14 @@ impl RegisteredClaims {
         Ok(())
     }
 
+    /// The value of `iss` for the organization of this issuer.
+    pub fn issuer<'s>(&'s self, organization: &'s str) -> &'s str {
+        match &self.issuer {
+            IssuerClaim::Organization => organization,
+            IssuerClaim::Given(issuer) => issuer,
+        }
+    }
+
     /// The claims of one token.
     pub fn render(
         &self,
@@ -106,11 +114,7 @@ impl RegisteredClaims {
         let mut set = |name: &str, value: Value| {
             claims.insert(name.to_owned(), value);
         };
-        let issuer = match &self.issuer {
-            IssuerClaim::Organization => context.issuer,
-            IssuerClaim::Given(issuer) => issuer,
-        };
-        set("iss", issuer.into());
+        set("iss", self.issuer(context.issuer).into());
         set("aud", context.audience.into());
         if let Some(subject) = self.subject(context)? {
             set("sub", subject.into());

@@ -62,9 +62,9 @@ async fn an_issued_token_is_active_and_says_what_it_said() {
         let issued = app.issues("user-42").await.unwrap();
         let token = issued.token().expose_secret();
         let checked = check(&app, token).await.unwrap();
-        assert_eq!(checked.session_id, issued.claims().session_id());
+        assert_eq!(checked.session.id, issued.claims().session_id());
         assert_eq!(
-            (checked.subject.as_str(), checked.audience.as_str()),
+            (checked.session.subject.as_str(), checked.audience.as_str()),
             ("user-42", "default")
         );
         assert_eq!(checked.roles, ["viewer"]);
@@ -73,7 +73,7 @@ async fn an_issued_token_is_active_and_says_what_it_said() {
             json!({"tenant_id": "t-1", "regions": ["eu", "us"]})
         );
         assert_eq!(checked.resources.len(), 1);
-        assert_eq!(Some(checked.kid.clone()), signer(&app).await.1.kid);
+        assert_eq!(Some(checked.session.kid.clone()), signer(&app).await.1.kid);
         let printed = format!("{checked:?}");
         assert!(
             !printed.contains("t-1") && !printed.contains("user-42"),
@@ -91,7 +91,10 @@ async fn an_issued_token_is_active_and_says_what_it_said() {
             .unwrap();
         tx.commit().await.unwrap();
         app.services.feed.catch_up().await;
-        assert_eq!(check(&app, token).await.unwrap().kid, checked.kid);
+        assert_eq!(
+            check(&app, token).await.unwrap().session.kid,
+            checked.session.kid
+        );
     })
     .await;
 }
