@@ -10,13 +10,13 @@ use utoipa_axum::routes;
 use crate::middleware::{catch_panics, finish, limit_time, not_found};
 use crate::refusals::record_refused;
 use crate::routes::{
-    account, api_keys, audit_events, authorize, docs, health, organization, policy, policy_explain,
-    policy_simulate, service_accounts, session_tokens, users, verifiers,
+    account, api_keys, audit_events, authorize, docs, embed, health, organization, policy,
+    policy_explain, policy_simulate, service_accounts, session_tokens, users, verifiers,
 };
 use crate::state::ApiState;
 
 /// The API. The OpenAPI document is made of these routes and nothing else; beside them there are only the document
-/// itself and its explorer.
+/// itself, its explorer and the script for pages that embed.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(session_tokens::issue_session_token))
@@ -91,6 +91,7 @@ pub fn service(state: &ApiState) -> Router {
     let (api, _) = routes().split_for_parts();
     let router = api
         .route("/openapi.json", get(docs::openapi_json))
+        .route("/embed/session.js", get(embed::session_script))
         .merge(docs::swagger_ui(state.settings.development));
     surrounded(router, state)
 }

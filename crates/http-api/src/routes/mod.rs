@@ -5,6 +5,7 @@ pub mod api_keys;
 pub mod audit_events;
 pub mod authorize;
 pub mod docs;
+pub mod embed;
 pub mod health;
 pub mod organization;
 pub mod policy;
