@@ -9,7 +9,7 @@
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { stripVTControlCharacters } from "node:util";
-import { chromium } from "playwright-core";
+import { launch } from "./chromium.mjs";
 
 const SCHEME = "ApiKeyHeader";
 const OPERATION = "/v1/session-tokens";
@@ -77,22 +77,7 @@ async function issue(page) {
 async function main(baseUrl, screenshots) {
   const key = (await text(process.stdin)).trim();
   if (!key) throw new Error("no API key on stdin");
-  const root = process.getuid() === 0;
-  const browser = await chromium.launch({
-    executablePath: process.env.JETON_TEST_CHROMIUM,
-    // Chromium refuses to run its sandbox as root.
-    chromiumSandbox: !root,
-    args: [
-      ...(root ? ["--no-sandbox"] : []),
-      "--disable-gpu",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-      "--disable-quic",
-      "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-    ],
-  });
+  const browser = await launch();
   try {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
     context.setDefaultTimeout(20_000);

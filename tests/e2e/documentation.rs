@@ -116,6 +116,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "docs/errors.md",
         "docs/configuration.md",
         "docs/cli.md",
+        "docs/embedding.md",
         "docs/performance.md",
         "docs/claim-templates.md",
         "docs/policy.md",

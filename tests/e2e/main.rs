@@ -28,6 +28,7 @@ mod crash;
 mod credentials;
 mod dev;
 mod documentation;
+mod embed;
 mod errors;
 mod exchange;
 mod independent_verifiers;

@@ -218,3 +218,13 @@ check("a callback that throws harms nobody else", async (page, browser) => {
   assert.deepEqual(seen, ["token-1", "token-2", "token-3", "token-4"]);
   assert.equal(browser.reported.length, 4);
 });
+
+check("a web component that is not defined at the end is left alone", async (page) => {
+  const component = element(page.browser, "x-board");
+  const session = await page.start();
+  session.toElement(component);
+  session.stop();
+  page.browser.customElements.define("x-board");
+  await settle();
+  assert.equal("token" in component, false);
+});

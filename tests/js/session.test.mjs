@@ -436,3 +436,44 @@ check("stop from within each callback", async (page, browser) => {
   await browser.advance(DAY);
   assert.deepEqual(page.newRequests(), ["fetch", "renew"]);
 });
+
+check("a 408 is no refusal", async (page, browser) => {
+  await page.start();
+  page.renewals = [problem(408, "body_timeout")];
+  await browser.advance(675 * SECOND);
+  assert.deepEqual(page.newRequests(), ["fetch", "renew", "renew"]);
+});
+
+check("a life counts from before the request", async (page, browser) => {
+  let arrives;
+  page.fetches = [() => new Promise((resolve) => (arrives = () => resolve(page.next())))];
+  await page.start();
+  await browser.advance(20 * SECOND);
+  arrives();
+  await browser.advance(622 * SECOND);
+  assert.deepEqual(page.newRequests(), ["fetch", "renew"]);
+});
+
+check("a token that arrives dead does not take the place of one that lives", async (page, browser) => {
+  let arrives;
+  page.renewals = [() => new Promise((resolve) => (arrives = resolve))];
+  const session = await page.start();
+  await browser.advance(645 * SECOND);
+  await browser.advance(5 * SECOND);
+  arrives(answer(201, { token: "dead", expires_in: 1 }));
+  assert.equal(await now(session.token()), "token-1");
+  assert.match(page.errors[0].message, /expired/);
+  await browser.advance(SECOND);
+  assert.equal(await session.token(), "token-2");
+});
+
+check("after a success, waits are short again", async (page, browser) => {
+  page.fetches = Array(5).fill(offline);
+  await page.start();
+  await browser.advance(MINUTE);
+  assert.equal(await page.session.token(), "token-1");
+  page.renewals = [offline];
+  await browser.advance(645 * SECOND);
+  const [failed, again] = page.renewed.map(({ at }) => at);
+  assert.ok(again - failed <= SECOND + 3, String(again - failed));
+});
