@@ -2,9 +2,9 @@
 //
 //   node embed.mjs JETON_URL
 //
-// The script comes from the server at JETON_URL; pages and scripts of the two pages come from the document. Each page has
-// an origin of its own, and the renewals a server of their own, which keeps their contract with tokens of two seconds.
-// Prints {"issued", "renewed", "iframe", "component", "stranger", "ended", "leaks", "faults"}.
+// The script comes from the server at JETON_URL, the two pages from the document. Each page has an origin of its own,
+// and the renewals a server of their own, which keeps their contract with tokens of two seconds.
+// Prints {"issued", "renewed", "iframe", "held", "component", "stranger", "leaks", "faults"}.
 
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -75,10 +75,13 @@ class Renewals {
   }
 }
 
-/** A page that asks for tokens although nobody gives it any. */
-const STRANGER = `<script>
+const RECORD = `<script>
   received = [];
-  addEventListener('message', (event) => received.push(event.data));
+  addEventListener('message', ({ data }) => received.push(data));
+</script>`;
+
+/** A page that asks for tokens although nobody gives it any. */
+const STRANGER = `${RECORD}<script>
   setInterval(() => parent.postMessage({ type: 'jeton:ready' }, '*'), 50);
 </script>`;
 
@@ -96,7 +99,7 @@ async function origins(jeton, renewals) {
   const renewal = await serve((...exchange) => renewals.handle(host.origin, ...exchange));
   const app = await serve((_, response) => {
     const page = fenced("html embedded").replaceAll("https://www.example.com", host.origin);
-    html(response, `${page}<script>received = []; addEventListener('message', ({ data }) => received.push(data));</script>`);
+    html(response, `${page}${RECORD}`);
   });
   const host = await serve((request, response) => {
     if (request.method === "POST" && request.url === "/dashboard-token") {

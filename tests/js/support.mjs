@@ -90,7 +90,7 @@ export async function now(promise) {
   return state;
 }
 
-/** A test with a page of its own, which must neither leave a rejection unhandled nor put a token where it must not be. */
+/** A test with a page of its own, which must not leave a rejection unhandled, a timer, or a token in URLs and errors. */
 export function check(name, run, options) {
   test(name, async () => {
     const page = new Page(options);
