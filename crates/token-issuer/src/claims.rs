@@ -1,6 +1,7 @@
 //! The payload of a session token, and the token itself before anybody may see it.
 
 mod payload;
+mod wrapping;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,8 +13,10 @@ use serde_json::{Map, Value};
 use storage::{AudienceId, OrganizationId, SessionId, Timestamp};
 
 use crate::rings::Ring;
-use crate::signing_keys::{OpenedKey, UnusableKey};
+use crate::signing_keys::UnusableKey;
 use crate::templates::{SupersetRule, TemplateError};
+pub use wrapping::CannotWrap;
+pub(crate) use wrapping::{OPAQUE_PREFIX, Wrapping, reference_of};
 
 /// No audience allows longer tokens, in bytes. One has to fit into a header, and web servers take 8 KiB of one.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -40,6 +43,9 @@ pub enum ClaimsError {
     /// The claims could not be written as JSON.
     #[error("the claims could not be written")]
     Json(#[from] serde_json::Error),
+    /// The token could not be encrypted, or no reference made.
+    #[error(transparent)]
+    Wrapping(#[from] CannotWrap),
     /// The key did not sign.
     #[error("the token could not be signed")]
     Signing(#[from] UnusableKey),
@@ -51,7 +57,7 @@ impl ClaimsError {
         let code = match self {
             Self::TooLarge(_) => "token_too_large",
             Self::Template(_) => "claim_template_refused",
-            Self::Json(_) | Self::Signing(_) => return None,
+            Self::Json(_) | Self::Signing(_) | Self::Wrapping(_) => return None,
         };
         let text = self.to_string();
         let (first, rest) = text.split_at_checked(1)?;
@@ -105,7 +111,7 @@ impl Claims {
         let expires_at = issued_at + i64::from(grant.ttl_seconds());
         let payload = payload::write(&grant, occasion, expires_at)?;
         // Before signing, so that a dry run says the same as the issuance.
-        let token_bytes = ring.active.token_bytes(payload.len());
+        let token_bytes = ring.wrapping.bytes(ring.active.token_bytes(payload.len()));
         let settings = &ring.audience.settings;
         let max_token_bytes = usize::try_from(settings.max_token_bytes).unwrap_or(usize::MAX);
         if token_bytes > max_token_bytes {
@@ -236,12 +242,15 @@ impl Claims {
         self.payload.len()
     }
 
-    /// Signs with the audience's active key.
-    pub(crate) fn sign(self, key: &OpenedKey) -> Result<SignedToken, ClaimsError> {
-        let text = key.sign(&self.payload)?.into();
+    /// Signs with the ring's active key, and gives the token the form in which it leaves.
+    pub(crate) fn sign(self, ring: &Ring) -> Result<SignedToken, ClaimsError> {
+        let signed = ring.active.sign(&self.payload)?;
+        let text = ring.wrapping.wrap(signed)?;
+        let is_reference = ring.wrapping.is_reference();
         Ok(SignedToken {
             claims: self,
-            kid: key.kid.clone(),
+            kid: ring.active.kid.clone(),
+            reference: is_reference.then(|| wrapping::reference(&text)),
             text,
         })
     }
@@ -263,12 +272,20 @@ impl fmt::Debug for Claims {
 pub struct SignedToken {
     claims: Claims,
     kid: String,
+    /// What it is recognized by, when it is no plain JWS.
+    reference: Option<[u8; 32]>,
     text: SecretString,
 }
 
 impl SignedToken {
     pub(crate) fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// What it is recognized by, and the payload that only the record can tell then.
+    pub(crate) fn reference(&self) -> Option<(&[u8; 32], &[u8])> {
+        let reference = self.reference.as_ref()?;
+        Some((reference, &self.claims.payload))
     }
 
     pub(crate) fn kid(&self) -> &str {

@@ -181,7 +181,7 @@ impl TokenIssuer {
         let (ring, grant) = self.decide(caller, issuer, request).await?;
         let asked_by = (caller.organization_slug(), caller.key());
         let claims = self.claims(ring, asked_by, grant).await?;
-        Ok(claims.sign(&ring.active)?)
+        Ok(claims.sign(ring)?)
     }
 
     /// The keys and audiences of an organization; `None` when there is none of this name.

@@ -15,7 +15,7 @@ use storage::{SessionId, StorageError, Timestamp};
 
 use crate::audiences::{Renewal, WebOrigin};
 use crate::checking::{CheckTokenError, CheckedToken, InactiveToken};
-use crate::claims::Chain;
+use crate::claims::{Chain, reference_of};
 use crate::issuance::{IssueError, IssuedToken, Origin, TokenIssuer};
 use crate::refusals;
 use crate::rings::Ring;
@@ -100,9 +100,14 @@ impl TokenIssuer {
     /// Which organization's token is this, if it is one? Nothing is checked yet: this only tells whose keys to check it
     /// with.
     async fn organization_of(&self, token: &str) -> Result<Slug, RenewError> {
-        let session = claimed_session(token).ok_or(RenewError::Token(InactiveToken::Malformed))?;
         let mut read = self.database.read().await?;
-        let slug = sessions::store::organization_of(read.conn(), session).await?;
+        let slug = if let Some(session) = claimed_session(token) {
+            sessions::store::organization_of(read.conn(), session).await?
+        } else {
+            let reference = reference_of(token);
+            let found = sessions::store::find_reference(read.conn(), &reference).await?;
+            found.map(|(_, slug, _)| slug)
+        };
         let slug = slug.ok_or(RenewError::Token(InactiveToken::NoSession))?;
         let slug = Slug::parse(&slug).map_err(|error| StorageError::corrupt("slug", error));
         Ok(slug?)
@@ -177,7 +182,7 @@ impl TokenIssuer {
         let grant = self.granted(caller, ring, request).await?;
         let asked_by = (caller.organization_slug(), caller.key());
         let claims = self.claims_in_chain(ring, asked_by, grant, Some(chain));
-        Ok(claims.await?.sign(&ring.active)?)
+        Ok(claims.await?.sign(ring)?)
     }
 
     /// Two have the same token, and one of them should not.

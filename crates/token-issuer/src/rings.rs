@@ -15,7 +15,8 @@ use storage::{
     VersionedCache,
 };
 
-use crate::audiences::{self, Audience, SettingsFault};
+use crate::audiences::{self, Audience, SettingsFault, TokenFormat};
+use crate::claims::Wrapping;
 use crate::metadata::PublicUrl;
 use crate::sealing::{CannotOpen, Sealer};
 use crate::sessions::{AttributeHasher, CannotHash};
@@ -79,6 +80,7 @@ pub(crate) struct Ring {
     /// The organization's issuer.
     pub(crate) issuer: Arc<str>,
     pub(crate) shape: Shape,
+    pub(crate) wrapping: Wrapping,
     /// For the filter `hash` of templates.
     pub(crate) hash_key: hmac::Key,
     jwks: Jwks,
@@ -141,6 +143,12 @@ impl OrganizationIssuer {
     pub(crate) fn ring_of(&self, audience: AudienceId) -> Option<&Ring> {
         let mut rings = self.rings.values();
         rings.find(|ring| ring.audience.id == audience)
+    }
+
+    /// Is this key published, and one of this audience?
+    pub(crate) fn has_key(&self, kid: &str, audience: AudienceId) -> bool {
+        let key = self.verifying.get(kid);
+        key.is_some_and(|key| key.audience == audience)
     }
 
     /// The published keys that a header can mean by this `kid`, by their own names, and the rings that they are of. Where
@@ -209,12 +217,18 @@ impl OrganizationIssuer {
                     .unwrap_or(SettingsFault::TokenBytes)
                     .into(),
             })?;
+            let wrapping = match audience.settings.format.clone() {
+                TokenFormat::Signed => Wrapping::Plain,
+                TokenFormat::Encrypted { key } => Wrapping::Encrypted(key),
+                TokenFormat::Opaque => Wrapping::Opaque,
+            };
             let own = keys.iter().filter(|key| key.ring.audience == audience.id);
             let ring = Ring {
                 jwks: Jwks::of(own),
                 audience,
                 active,
                 issuer: issuer.clone(),
+                wrapping,
                 shape,
                 hash_key: hash_key.clone(),
             };

@@ -39,6 +39,11 @@ impl Sealer {
             .map_err(|_| CannotOpen)
     }
 
+    /// The sealer of a key that was derived elsewhere.
+    pub(crate) fn with_key(key: UnboundKey) -> Self {
+        Self(LessSafeKey::new(key))
+    }
+
     /// Seals `plain` for the row that `identity` names.
     pub fn seal(&self, identity: &str, plain: &SecretSlice<u8>) -> Result<Vec<u8>, CannotSeal> {
         let nonce: [u8; NONCE_LEN] = random::bytes()?;

@@ -1,5 +1,6 @@
 //! Audiences: the relying parties that tokens are for.
 
+mod encryption;
 mod origin;
 mod service;
 mod settings;
@@ -10,11 +11,13 @@ use storage::{AudienceId, OrganizationId, Timestamp};
 
 use crate::signing_keys::{RingId, SigningAlgorithm};
 
+pub use encryption::{EncryptionKey, InvalidEncryptionKey};
 pub use origin::{InvalidOrigin, WebOrigin};
 pub use service::{AudienceError, AudiencePatch, NewAudience};
 pub use settings::{
     AudienceSettings, ClaimSettings, DEFAULT_TOKEN_BYTES, MAX_DATASETS, MAX_GRACE_SECONDS,
-    MAX_ORIGINS, MAX_SESSION_SECONDS, MIN_TOKEN_BYTES, Renewal, SettingsFault, TokenType,
+    MAX_ORIGINS, MAX_SESSION_SECONDS, MIN_TOKEN_BYTES, Renewal, SettingsFault, TokenFormat,
+    TokenType,
 };
 
 /// A relying party.

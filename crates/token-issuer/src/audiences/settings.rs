@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::WebOrigin;
+use super::{EncryptionKey, WebOrigin};
 use crate::claims::MAX_TOKEN_BYTES;
 use crate::templates::{InvalidClaimValue, RegisteredClaims, Template, TemplateFault};
 
@@ -34,6 +34,24 @@ pub struct AudienceSettings {
     pub renewal: Option<Renewal>,
     /// What the tokens say.
     pub claims: ClaimSettings,
+    /// The form in which they leave.
+    pub format: TokenFormat,
+}
+
+/// The form in which tokens leave.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, tag = "kind", rename_all = "snake_case")]
+pub enum TokenFormat {
+    /// A signed JWT, which everybody can read.
+    #[default]
+    Signed,
+    /// A signed JWT, encrypted (JWE with `ECDH-ES` and `A256GCM`): only the consumer can read it.
+    Encrypted {
+        /// The consumer's public key.
+        key: Box<EncryptionKey>,
+    },
+    /// A random reference, which only introspection resolves.
+    Opaque,
 }
 
 /// How tokens are renewed.
@@ -89,6 +107,7 @@ impl Default for AudienceSettings {
             authorized_origins: BTreeSet::new(),
             renewal: None,
             claims: ClaimSettings::default(),
+            format: TokenFormat::default(),
         }
     }
 }
@@ -233,7 +252,7 @@ impl Renewal {
     }
 }
 
-fn is_key_id(text: &str) -> bool {
+pub(super) fn is_key_id(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 

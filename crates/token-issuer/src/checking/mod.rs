@@ -12,12 +12,13 @@ use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
 use key_admin::{Slug, cutoffs};
 use policy::{AudienceName, Resource, TokenClaims};
+use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use storage::{AudienceId, OrganizationId, SessionId, StorageError, Timestamp};
+use storage::{AudienceId, OrganizationId, SessionId, StorageError, Timestamp, Versioned};
 
-use crate::claims::MAX_TOKEN_BYTES;
+use crate::claims::{MAX_TOKEN_BYTES, OPAQUE_PREFIX, reference_of};
 use crate::issuance::TokenIssuer;
 use crate::rings::{OrganizationIssuer, Ring, Shape, StartError};
 use crate::sessions::{self, Session};
@@ -186,7 +187,11 @@ impl TokenIssuer {
         // Who asks has been authenticated: its organization can only be gone since then, and its keys with it.
         let issuer = found.ok_or(InactiveToken::UnknownKey)?;
         let now = self.clock.now();
-        let genuine = check(&issuer.value, token, now)?;
+        let genuine = if is_reference(token) {
+            self.referred_to(&issuer, token).await?
+        } else {
+            check(&issuer.value, token, now)?
+        };
         let audience = genuine.audience;
         let session = self.standing(issuer.organization, &genuine, now).await?;
         let ring = issuer.value.ring_of(audience);
@@ -204,6 +209,43 @@ impl TokenIssuer {
             attributes,
             resources,
             audience: ring.audience.name.clone(),
+        })
+    }
+
+    /// What a token stands for that only its issuer can tell: the whole token is the proof.
+    async fn referred_to(
+        &self,
+        issuer: &Versioned<OrganizationIssuer>,
+        token: &str,
+    ) -> Result<Genuine, CheckTokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(InactiveToken::Malformed.into());
+        }
+        let (session, sealed) = {
+            let mut read = self.database.read().await?;
+            let reference = reference_of(token);
+            let found = sessions::store::find_reference(read.conn(), &reference).await?;
+            let (id, _, sealed) = found.ok_or(InactiveToken::NoSession)?;
+            let session = sessions::store::find(read.conn(), issuer.organization, id).await?;
+            (session.ok_or(InactiveToken::NoSession)?, sealed)
+        };
+        let identity = sessions::payload_identity(session.id);
+        let sealer = self.hasher.payload_sealer(issuer.organization);
+        let payload = sealer.map_err(StartError::from)?.open(&identity, &sealed);
+        let payload = payload.map_err(|error| StorageError::corrupt("sealed claims", error))?;
+        let claims: Map<String, Value> = serde_json::from_slice(payload.expose_secret())
+            .map_err(|error| StorageError::corrupt("sealed claims", error))?;
+        if !issuer.value.has_key(&session.kid, session.audience) {
+            return Err(InactiveToken::UnknownKey.into());
+        }
+        let ring = issuer.value.ring_of(session.audience);
+        let ring = ring.ok_or(InactiveToken::UnknownKey)?;
+        Ok(Genuine {
+            registered: read(&claims)?,
+            own: own_form(ring, &claims)?,
+            kid: session.kid,
+            audience: session.audience,
+            claims,
         })
     }
 
@@ -266,10 +308,7 @@ fn check(
     let (kid, ring, claims) = verified?;
     let registered: Registered = read(&claims)?;
     let settings = &ring.audience.settings.claims;
-    let own = match &ring.shape {
-        Shape::Standard => Some(read::<Own>(&claims)?),
-        Shape::Template(_) => None,
-    };
+    let own = own_form(ring, &claims)?;
     if registered.iss != settings.registered.issuer(&ring.issuer) {
         return Err(InactiveToken::Issuer);
     }
@@ -287,6 +326,18 @@ fn check(
         own,
         claims,
     })
+}
+
+/// Is it opaque, or has it the five parts of an encrypted token?
+fn is_reference(token: &str) -> bool {
+    token.starts_with(OPAQUE_PREFIX) || token.splitn(6, '.').count() == 5
+}
+
+fn own_form(ring: &Ring, claims: &Map<String, Value>) -> Result<Option<Own>, InactiveToken> {
+    match &ring.shape {
+        Shape::Standard => read(claims).map(Some),
+        Shape::Template(_) => Ok(None),
+    }
 }
 
 /// The header of a token of this ring, and of no other.

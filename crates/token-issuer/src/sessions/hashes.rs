@@ -4,6 +4,7 @@
 //! from the master secret. Equal values of one attribute have equal hashes, so sessions can be found by value; without
 //! the master secret, guessing values is of no use. A stored value is `{"hmac": "…"}`, of a list each item.
 
+use aws_lc_rs::aead::AES_256_GCM;
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine;
@@ -12,6 +13,8 @@ use key_admin::MasterSecret;
 use secrecy::{ExposeSecret, SecretBox};
 use serde_json::{Map, Value, json};
 use storage::OrganizationId;
+
+use crate::sealing::Sealer;
 
 /// The largest whole number that a float keeps exactly, 2^53.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -56,11 +59,29 @@ impl AttributeHasher {
         self.key(organization, b"claim templates")
     }
 
+    /// What seals the claims of an organization's tokens that do not carry them.
+    pub(crate) fn payload_sealer(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Sealer, CannotHash> {
+        self.derived(organization, b"session payloads", &AES_256_GCM)
+            .map(Sealer::with_key)
+    }
+
     fn key(&self, organization: OrganizationId, purpose: &[u8]) -> Result<hmac::Key, CannotHash> {
-        let derived = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, self.0.expose_secret());
+        self.derived(organization, purpose, hmac::HMAC_SHA256)
+    }
+
+    fn derived<L: hkdf::KeyType, K: for<'a> From<hkdf::Okm<'a, L>>>(
+        &self,
+        organization: OrganizationId,
+        purpose: &[u8],
+        kind: L,
+    ) -> Result<K, CannotHash> {
+        let root = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, self.0.expose_secret());
         let organization = organization.as_uuid();
         let info = [organization.as_bytes().as_slice(), purpose];
-        Ok(derived.expand(&info, hmac::HMAC_SHA256)?.into())
+        Ok(root.expand(&info, kind)?.into())
     }
 }
 

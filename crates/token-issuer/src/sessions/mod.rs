@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use key_admin::ApiKeyId;
+use key_admin::secrets::hex;
 use policy::Resource;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -29,6 +30,7 @@ pub use store::exists;
 
 use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
+use crate::sealing::CannotSeal;
 
 /// One issued token, as it is recorded.
 #[derive(Clone)]
@@ -125,11 +127,22 @@ struct SessionRow {
     expires_at: i64,
     root_id: String,
     ends_at: Option<i64>,
+    reference_hash: Option<String>,
+    payload_ciphertext: Option<String>,
 }
 
 impl SessionRow {
     fn new(token: &SignedToken, origin: &Origin, hasher: &AttributeHasher) -> Result<Self, NoRow> {
         let claims = token.claims();
+        let (reference, payload) = match token.reference() {
+            Some((reference, payload)) => {
+                let sealer = hasher.payload_sealer(claims.organization())?;
+                let identity = payload_identity(claims.session_id());
+                let sealed = sealer.seal(&identity, &payload.to_vec().into())?;
+                (Some(hex(reference)), Some(hex(&sealed)))
+            }
+            None => (None, None),
+        };
         Ok(Self {
             id: claims.session_id().as_uuid().simple().to_string(),
             organization_id: claims.organization().as_uuid().simple().to_string(),
@@ -146,6 +159,8 @@ impl SessionRow {
             expires_at: claims.expires_at().unix_seconds(),
             root_id: claims.root().as_uuid().simple().to_string(),
             ends_at: claims.session_ends_at().map(Timestamp::unix_seconds),
+            reference_hash: reference,
+            payload_ciphertext: payload,
         })
     }
 }
@@ -157,6 +172,13 @@ enum NoRow {
     Json(#[from] serde_json::Error),
     #[error(transparent)]
     Hash(#[from] CannotHash),
+    #[error(transparent)]
+    Seal(#[from] CannotSeal),
+}
+
+/// The row that sealed claims belong to.
+pub(crate) fn payload_identity(session: SessionId) -> String {
+    format!("sessions/{session}/payload")
 }
 
 fn stored_attributes(claims: &Claims, hasher: &AttributeHasher) -> Result<Value, CannotHash> {

@@ -13,22 +13,27 @@ const INSERT: BatchSql = BatchSql {
     // Materialized, because SQLite would otherwise render the row's JSON anew for each column.
     sqlite: "with rows as materialized (select value as row from json_each($1))
              insert into sessions (id, organization_id, audience_id, api_key_id, kid, subject, roles, attributes,
-                                   resources, request_id, client_address, issued_at, expires_at, root_id, ends_at)
+                                   resources, request_id, client_address, issued_at, expires_at, root_id, ends_at,
+                                   reference_hash, payload_ciphertext)
              select unhex(row ->> 'id'), unhex(row ->> 'organization_id'), unhex(row ->> 'audience_id'),
                     row ->> 'api_key_id', row ->> 'kid', row ->> 'subject', row -> 'roles', row -> 'attributes',
                     row -> 'resources', row ->> 'request_id', row ->> 'client_address',
                     (row ->> 'issued_at') * 1000000, (row ->> 'expires_at') * 1000000,
-                    unhex(row ->> 'root_id'), (row ->> 'ends_at') * 1000000
+                    unhex(row ->> 'root_id'), (row ->> 'ends_at') * 1000000, unhex(row ->> 'reference_hash'),
+                    unhex(row ->> 'payload_ciphertext')
              from rows",
     postgres: "insert into sessions (id, organization_id, audience_id, api_key_id, kid, subject, roles, attributes,
-                                     resources, request_id, client_address, issued_at, expires_at, root_id, ends_at)
+                                     resources, request_id, client_address, issued_at, expires_at, root_id, ends_at,
+                                     reference_hash, payload_ciphertext)
                select r.id, r.organization_id, r.audience_id, r.api_key_id, r.kid, r.subject, r.roles,
                       r.attributes, r.resources, r.request_id, r.client_address, to_timestamp(r.issued_at),
-                      to_timestamp(r.expires_at), r.root_id, to_timestamp(r.ends_at)
+                      to_timestamp(r.expires_at), r.root_id, to_timestamp(r.ends_at),
+                      decode(r.reference_hash, 'hex'), decode(r.payload_ciphertext, 'hex')
                from jsonb_to_recordset($1::jsonb) as r(
                    id uuid, organization_id uuid, audience_id uuid, api_key_id text, kid text, subject text,
                    roles jsonb, attributes jsonb, resources jsonb, request_id text, client_address text,
-                   issued_at bigint, expires_at bigint, root_id uuid, ends_at bigint)",
+                   issued_at bigint, expires_at bigint, root_id uuid, ends_at bigint,
+                   reference_hash text, payload_ciphertext text)",
 };
 
 /// Writes all rows of the JSON list in one statement.
@@ -120,6 +125,20 @@ pub(crate) async fn organization_of(
 ) -> Result<Option<String>, StorageError> {
     let sql = "select o.slug from sessions s join organizations o on o.id = s.organization_id where s.id = $1";
     Ok(fetch_optional!(conn, (String,), sql, session)?.map(|(slug,)| slug))
+}
+
+/// The session whose token is recognized by this hash, with its organization's slug and the sealed claims.
+pub(crate) async fn find_reference(
+    conn: Conn<'_>,
+    reference: &[u8; 32],
+) -> Result<Option<(SessionId, String, Vec<u8>)>, StorageError> {
+    fetch_optional!(
+        conn,
+        (SessionId, String, Vec<u8>),
+        "select s.id, o.slug, s.payload_ciphertext from sessions s join organizations o on o.id = s.organization_id
+         where s.reference_hash = $1",
+        reference.as_slice(),
+    )
 }
 
 /// Marks a session as renewed, if it has not been, and has not been revoked.
