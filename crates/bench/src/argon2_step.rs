@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, ensure};
-use key_admin::hashing::Hasher;
+use key_admin::hashing::{Hasher, Pepper};
 use key_admin::{KeyAdminSettings, MasterSecret};
 use tokio::task::JoinSet;
 
@@ -19,7 +19,7 @@ const DURATION: Duration = Duration::from_secs(2);
 pub(crate) async fn cpu_micros(callers: usize) -> anyhow::Result<f64> {
     let master = MasterSecret::parse(&"0123456789abcdef".repeat(4))
         .map_err(|error| anyhow!("a master secret: {error}"))?;
-    let hasher = Hasher::new(&master);
+    let hasher = Hasher::new(Pepper::derived(&master));
     let cost = KeyAdminSettings::default().api_key_hash;
     let stored = hasher.hash("the right one".into(), cost).await;
     let stored: Arc<str> = stored.map_err(|error| anyhow!("a hash: {error}"))?.into();

@@ -65,24 +65,44 @@ pub enum HashError {
     Thread,
 }
 
+/// What keys all hashes of an installation: without it, a leaked hash is of no use. It outlives the master secret, for no
+/// hash can be made anew without what was hashed.
+#[derive(Debug)]
+pub struct Pepper(SecretBox<[u8; 32]>);
+
+impl Pepper {
+    /// The label of its derivation in installations that began without one of their own.
+    pub const LABEL: &'static str = "jeton/pepper/v1";
+
+    /// Takes the pepper of this installation.
+    pub fn new(key: SecretBox<[u8; 32]>) -> Self {
+        Self(key)
+    }
+
+    /// The pepper that belongs to this master secret in installations that began without one of their own.
+    pub fn derived(master: &MasterSecret) -> Self {
+        Self(master.derive(Self::LABEL))
+    }
+}
+
 /// Hashes queue here, at most this many; more would only time out.
 const MAX_WAITING: usize = 256;
 
 /// The pool. Half of the cores hash at most, so that the exchange keeps the other half.
 #[derive(Clone, Debug)]
 pub struct Hasher {
-    pepper: Arc<SecretBox<[u8; 32]>>,
+    pepper: Arc<Pepper>,
     threads: Arc<Semaphore>,
     queue: Arc<Semaphore>,
     started: Arc<AtomicU64>,
 }
 
 impl Hasher {
-    /// A pool keyed with the pepper that belongs to this master secret.
-    pub fn new(master: &MasterSecret) -> Self {
+    /// A pool keyed with this pepper.
+    pub fn new(pepper: Pepper) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            pepper: Arc::new(master.derive("jeton/pepper/v1")),
+            pepper: Arc::new(pepper),
             threads: Arc::new(Semaphore::new((cores / 2).max(1))),
             queue: Arc::new(Semaphore::new(MAX_WAITING)),
             started: Arc::default(),
@@ -138,7 +158,7 @@ impl Hasher {
         self.started.fetch_add(1, Ordering::Relaxed);
         // The permits live in the closure: a caller that goes away does not free a thread that still hashes.
         tokio::task::spawn_blocking(move || {
-            let result = work(pepper.expose_secret());
+            let result = work(pepper.0.expose_secret());
             drop((thread, place));
             result
         })
@@ -167,9 +187,8 @@ mod tests {
     use super::*;
 
     fn hasher(digit: &str) -> Hasher {
-        Hasher::new(
-            &MasterSecret::parse(&format!("{digit}1").repeat(32).replacen('1', "2", 1)).unwrap(),
-        )
+        let master = format!("{digit}1").repeat(32).replacen('1', "2", 1);
+        Hasher::new(Pepper::derived(&MasterSecret::parse(&master).unwrap()))
     }
 
     #[tokio::test]

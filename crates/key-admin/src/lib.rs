@@ -43,7 +43,7 @@ pub use organizations::{Organization, OrganizationError, OrganizationPatch, Slug
 pub use permissions::Permission;
 pub use principals::{Deletion, PrincipalPage, PrincipalState};
 pub use refusals::{Refusal, RefusalLog};
-pub use secrets::MasterSecret;
+pub use secrets::{MasterSecret, MasterSecrets};
 pub use service::{KeyAdmin, KeyAdminSettings};
 pub use service_accounts::{ServiceAccount, ServiceAccountChange, ServiceAccountError};
 pub use users::{NewUser, User, UserChange, UserError, UserRole};

@@ -1,5 +1,6 @@
-//! The master secret, from which every other server secret is derived.
+//! The master secret, from which the keys are derived that seal every other server secret.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hkdf;
 use secrecy::{ExposeSecret, SecretBox, SecretSlice};
 
@@ -63,6 +64,54 @@ impl MasterSecret {
     }
 }
 
+/// The master secret and, while it is being changed, another one: what is sealed under either opens, and whatever is
+/// sealed is sealed under the current one.
+#[derive(Debug)]
+pub struct MasterSecrets {
+    current: MasterSecret,
+    previous: Option<MasterSecret>,
+}
+
+/// The two master secrets are one: nothing would change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the previous master secret is the master secret itself")]
+pub struct SameMasterSecret;
+
+impl MasterSecrets {
+    /// Takes the current secret and the one before it.
+    pub fn new(
+        current: MasterSecret,
+        previous: Option<MasterSecret>,
+    ) -> Result<Self, SameMasterSecret> {
+        let same = |it: &MasterSecret| {
+            verify_slices_are_equal(it.0.expose_secret(), current.0.expose_secret()).is_ok()
+        };
+        if previous.as_ref().is_some_and(same) {
+            return Err(SameMasterSecret);
+        }
+        Ok(Self { current, previous })
+    }
+
+    /// The secret under which everything new is sealed.
+    pub fn current(&self) -> &MasterSecret {
+        &self.current
+    }
+
+    /// The other one, if there is one.
+    pub fn previous(&self) -> Option<&MasterSecret> {
+        self.previous.as_ref()
+    }
+}
+
+impl From<MasterSecret> for MasterSecrets {
+    fn from(current: MasterSecret) -> Self {
+        Self {
+            current,
+            previous: None,
+        }
+    }
+}
+
 /// Two lower-case digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
@@ -117,6 +166,19 @@ mod tests {
         ] {
             assert_eq!(MasterSecret::parse(&text).unwrap_err(), fault, "{text}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_not_its_own_predecessor() {
+        let parse = |text: &str| MasterSecret::parse(text).unwrap();
+        let (one, other) = ("0123456789abcdef".repeat(4), "fedc".repeat(16));
+        let same = MasterSecrets::new(parse(&one), Some(parse(&one.to_uppercase())));
+        assert_eq!(same.unwrap_err(), SameMasterSecret);
+        let both = MasterSecrets::new(parse(&one), Some(parse(&other))).unwrap();
+        let seal = |of: &MasterSecret| *of.derive("jeton/seal/v1").expose_secret();
+        assert_eq!(seal(both.current()), seal(&parse(&one)));
+        assert_eq!(seal(both.previous().unwrap()), seal(&parse(&other)));
+        assert!(MasterSecrets::from(parse(&one)).previous().is_none());
     }
 
     #[test]

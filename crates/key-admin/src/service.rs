@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use storage::{ChangeFeed, Clock, Database};
 
 use crate::api_keys::{Authenticator, AuthenticatorSettings};
-use crate::hashing::{HashCost, Hasher};
+use crate::hashing::{HashCost, Hasher, Pepper};
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
 use crate::refusals::RefusalLog;
-use crate::{ApiKeyContext, ApiKeyId, AuthenticateError, MasterSecret, PresentedKey};
+use crate::{ApiKeyContext, ApiKeyId, AuthenticateError, PresentedKey};
 
 /// What an operator may set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,10 +54,10 @@ impl KeyAdmin {
         database: Database,
         feed: Arc<ChangeFeed>,
         clock: Arc<dyn Clock>,
-        master: &MasterSecret,
+        pepper: Pepper,
         settings: KeyAdminSettings,
     ) -> Result<Self, NoRandomness> {
-        let hasher = Hasher::new(master);
+        let hasher = Hasher::new(pepper);
         let authentication = AuthenticatorSettings {
             cost: settings.api_key_hash,
             failure_limit: settings.failed_credentials,

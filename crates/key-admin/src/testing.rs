@@ -10,6 +10,7 @@ use storage::{
     record_change,
 };
 
+use crate::hashing::Pepper;
 use crate::{
     Act, ApiKeyContext, AuthenticateError, CreatedKey, KeyAdmin, KeyAdminSettings, KeyCeiling,
     KeyFilter, ListedKey, MasterSecret, NewApiKey, Organization, Permission, PresentedKey, Slug,
@@ -140,8 +141,8 @@ impl Node {
         settings: KeyAdminSettings,
     ) -> Self {
         let feed = ChangeFeed::start(database.clone(), bound).await.unwrap();
-        let master = MasterSecret::parse(master).unwrap();
-        let keys = KeyAdmin::new(database.clone(), feed.clone(), clock, &master, settings).unwrap();
+        let pepper = Pepper::derived(&MasterSecret::parse(master).unwrap());
+        let keys = KeyAdmin::new(database.clone(), feed.clone(), clock, pepper, settings).unwrap();
         Self { feed, keys }
     }
 

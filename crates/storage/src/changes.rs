@@ -29,6 +29,16 @@ pub async fn record_change(
     Ok(version)
 }
 
+/// Lets no other change happen until the transaction ends, and is none itself: no cache is read again. For work on rows
+/// that changes lock, too: whoever waits for both always waits for this first.
+pub async fn hold_changes(tx: &mut crate::Transaction) -> Result<(), StorageError> {
+    execute!(
+        tx.conn(),
+        "update change_counter set version = version where id = 1"
+    )?;
+    Ok(())
+}
+
 async fn next_version(conn: Conn<'_>) -> Result<i64, StorageError> {
     let (version,) = fetch_one!(
         conn,

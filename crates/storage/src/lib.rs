@@ -39,7 +39,7 @@ pub mod timestamp;
 pub mod versioned_cache;
 
 pub use batch::{BatchSql, execute_batch};
-pub use changes::{ChangeFeed, record_change};
+pub use changes::{ChangeFeed, hold_changes, record_change};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::Conn;
 pub use database::{Database, Engine, ReadConn, Transaction};

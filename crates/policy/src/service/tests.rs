@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use key_admin::hashing::Pepper;
 use key_admin::{
     Act, ApiKeyContext, KeyAdmin, KeyAdminSettings, MasterSecret, NewApiKey, Organization,
     Permission, PresentedKey, Slug,
@@ -32,7 +33,7 @@ impl App {
             database.clone(),
             feed.clone(),
             Arc::new(SystemClock),
-            &master,
+            Pepper::derived(&master),
             KeyAdminSettings::default(),
         )
         .unwrap();

@@ -6,7 +6,7 @@ use storage::{Database, execute, fetch_one, record_change};
 
 use super::with_secret_of;
 use crate::api_keys::ApiKeyId;
-use crate::hashing::{HashCost, Hasher};
+use crate::hashing::{HashCost, Hasher, Pepper};
 use crate::testing::{App, CLIENT, LONG, MASTER, OTHER_MASTER};
 use crate::users::{Email, HashedPassword};
 use crate::{AuthenticateError, KeyAdminSettings, MasterSecret, PresentedKey, Slug};
@@ -109,7 +109,7 @@ async fn nothing_secret_is_printed() {
         let caller = app.authenticates(&key).await.unwrap();
         let presented = PresentedKey::parse(key.secret.expose_secret()).unwrap();
         let master = MasterSecret::parse(MASTER).unwrap();
-        let hasher = Hasher::new(&master);
+        let hasher = Hasher::new(Pepper::derived(&master));
         let password = SecretString::from("correct horse battery");
         let (email, slug) = (Email::parse("ada@example.com"), Slug::parse("acme"));
         let password_hash =
