@@ -18,6 +18,7 @@
 //! | [`audiences`] | who tokens are for, and how long they live |
 //! | [`signing_keys`] | key rings: generation, sealing at rest, JWKS |
 //! | [`claims`] | the payload of a token (RFC 9068) |
+//! | [`installation_keys`], [`sealing`], [`reseal`] | secrets at rest, and changing the master secret |
 //! | [`sessions`] | one row per token, written in groups |
 //! | [`renewal`] | a token that is about to end becomes the next one |
 //! | `revocation` | what is void before its time |
@@ -29,10 +30,12 @@ pub mod audiences;
 pub mod checking;
 pub mod claims;
 pub mod explain;
+pub mod installation_keys;
 pub mod issuance;
 pub mod metadata;
 mod refusals;
 pub mod renewal;
+pub mod reseal;
 mod revocation;
 pub mod rings;
 pub mod sealing;
@@ -50,6 +53,7 @@ pub use explain::{ExplainError, Explained};
 pub use issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};
 pub use metadata::{AuthorizationServerMetadata, PublicUrl};
 pub use renewal::RenewError;
+pub use reseal::{Reseal, ResealError};
 pub use rings::{OrganizationIssuer, StartError};
 pub use services::{NewOrganization, ServiceSettings, Services};
 pub use simulation::{SimulateError, SimulationReport, SimulationRequest};

@@ -7,6 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use key_admin::random::NoRandomness;
 use key_admin::{Organization, Slug};
 use secrecy::SecretSlice;
 use serde_json::json;
@@ -18,7 +19,7 @@ use storage::{
 use crate::audiences::{self, Audience, SettingsFault, TokenFormat};
 use crate::claims::Wrapping;
 use crate::metadata::PublicUrl;
-use crate::sealing::{CannotOpen, Sealer};
+use crate::sealing::{CannotOpen, CannotSeal, Sealer};
 use crate::sessions::{AttributeHasher, CannotHash};
 use crate::signing_keys::{
     self, HeaderExtras, KeyState, OpenedKey, RingId, StoredKey, VerifyingKey,
@@ -41,6 +42,17 @@ pub enum StartError {
         /// The key.
         kid: String,
     },
+    /// As [`SealedKey`](Self::SealedKey), of one of the [installation's own keys](crate::installation_keys).
+    #[error(
+        "the key `{purpose}` of this installation does not open: the master secret is not the one it was sealed with, or the row was altered"
+    )]
+    InstallationKey {
+        /// What the key is for.
+        purpose: &'static str,
+    },
+    /// There are signing keys, and none of them opens.
+    #[error("no signing key opens: the master secret is not the one they were sealed with")]
+    WrongMasterSecret,
     /// An audience has no active key; a ring always has exactly one.
     #[error("audience {audience} of organization {organization} has no active signing key")]
     NoActiveKey {
@@ -67,6 +79,12 @@ pub enum StartError {
     /// The sealing key could not be set up.
     #[error("the sealing key could not be set up")]
     Sealer(#[from] CannotOpen),
+    /// The installation's own keys could not be made.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// The installation's own keys could not be sealed.
+    #[error(transparent)]
+    Seal(#[from] CannotSeal),
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -9,7 +9,7 @@ use key_admin::random::NoRandomness;
 use key_admin::users::{CreateUserError, Email, HashedPassword, UserRole, create_user};
 use key_admin::{
     Act, ApiKey, ApiKeyContext, ApiKeyId, ApiKeyPatch, ChangeKeyError, CreateKeyError, CreatedKey,
-    Edit, KeyAdmin, KeyAdminSettings, KeyCeiling, MasterSecret, NewApiKey, Organization, Slug,
+    Edit, KeyAdmin, KeyAdminSettings, KeyCeiling, MasterSecrets, NewApiKey, Organization, Slug,
 };
 use policy::{AudienceName, Authorizer, EngineError, PolicyError, PolicyService, starter_policy};
 use secrecy::SecretString;
@@ -19,12 +19,13 @@ use storage::{
 };
 
 use crate::audiences::{self, Audience, AudienceSettings, DEFAULT_AUDIENCE, DEFAULT_LIMITS};
+use crate::installation_keys::InstallationKeys;
 use crate::issuance::TokenIssuer;
 use crate::metadata::PublicUrl;
 use crate::revocation::Revocations;
 use crate::rings::{Rings, StartError};
 use crate::sealing::Sealer;
-use crate::sessions::{AttributeHasher, Recorder};
+use crate::sessions::Recorder;
 use crate::signing_keys::{self, GenerateError, SigningAlgorithm};
 
 /// What the services are built from.
@@ -34,8 +35,8 @@ pub struct ServiceSettings {
     pub database: Database,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The master secret.
-    pub master: MasterSecret,
+    /// The master secret; while it is being changed, both.
+    pub master: MasterSecrets,
     /// The address that clients reach.
     pub public_url: PublicUrl,
     /// The longest time for which this node acts on what it has cached without asking for changes.
@@ -155,20 +156,9 @@ impl Services {
             key_admin,
         } = settings;
         let feed = ChangeFeed::start(database.clone(), staleness_bound).await?;
-        let keys = KeyAdmin::new(
-            database.clone(),
-            feed.clone(),
-            clock.clone(),
-            &master,
-            key_admin,
-        )?;
-        let policy = Arc::new(PolicyService::new(
-            database.clone(),
-            feed.clone(),
-            clock.clone(),
-        ));
-        let sealer = Sealer::new(&master).map_err(StartError::from)?;
-        let hasher = Arc::new(AttributeHasher::new(&master));
+        let sealer = Sealer::of_both(&master).map_err(StartError::from)?;
+        let installation = InstallationKeys::open(&database, &master).await?;
+        let hasher = Arc::new(installation.attributes);
         let rings = Rings::new(
             database.clone(),
             feed.clone(),
@@ -177,6 +167,18 @@ impl Services {
             public_url.clone(),
         );
         rings.check_all().await?;
+        let keys = KeyAdmin::new(
+            database.clone(),
+            feed.clone(),
+            clock.clone(),
+            installation.pepper,
+            key_admin,
+        )?;
+        let policy = Arc::new(PolicyService::new(
+            database.clone(),
+            feed.clone(),
+            clock.clone(),
+        ));
         let recorder = Recorder::start(database.clone(), hasher.clone());
         let issuer = TokenIssuer {
             database: database.clone(),

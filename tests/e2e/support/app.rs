@@ -309,7 +309,7 @@ async fn services(url: &str) -> Services {
     Services::start(ServiceSettings {
         database,
         clock: Arc::new(SystemClock),
-        master: MasterSecret::parse(MASTER_SECRET).unwrap(),
+        master: MasterSecret::parse(MASTER_SECRET).unwrap().into(),
         public_url: PublicUrl::parse(PUBLIC_URL).unwrap(),
         staleness_bound: Duration::from_secs(2),
         key_admin: key_admin::KeyAdminSettings::default(),

@@ -22,7 +22,9 @@ async fn state(database: storage::Database) -> ApiState {
     let services = Services::start(ServiceSettings {
         database,
         clock: Arc::new(SystemClock),
-        master: MasterSecret::parse(&"0123456789abcdef".repeat(4)).unwrap(),
+        master: MasterSecret::parse(&"0123456789abcdef".repeat(4))
+            .unwrap()
+            .into(),
         public_url: PublicUrl::parse("http://localhost").unwrap(),
         staleness_bound: Duration::from_secs(2),
         key_admin: KeyAdminSettings::default(),

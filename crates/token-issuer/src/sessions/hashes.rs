@@ -1,15 +1,14 @@
 //! Sensitive attributes at rest: keyed hashes in place of values.
 //!
 //! HMAC-SHA-256 over the attribute's name and value, under a key of the organization that is derived (HKDF, RFC 5869)
-//! from the master secret. Equal values of one attribute have equal hashes, so sessions can be found by value; without
-//! the master secret, guessing values is of no use. A stored value is `{"hmac": "…"}`, of a list each item.
+//! from one of [`crate::installation_keys`]. Equal values of one attribute have equal hashes, so sessions can be found by
+//! value; without that key, guessing values is of no use. A stored value is `{"hmac": "…"}`, of a list each item.
 
 use aws_lc_rs::aead::AES_256_GCM;
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use key_admin::MasterSecret;
 use secrecy::{ExposeSecret, SecretBox};
 use serde_json::{Map, Value, json};
 use storage::OrganizationId;
@@ -40,9 +39,12 @@ impl std::fmt::Debug for AttributeHasher {
 }
 
 impl AttributeHasher {
-    /// The hasher that belongs to this master secret.
-    pub fn new(master: &MasterSecret) -> Self {
-        Self(master.derive("jeton/attributes/v1"))
+    /// The label of its key's derivation in installations that began without one of their own.
+    pub const LABEL: &'static str = "jeton/attributes/v1";
+
+    /// The hasher of the installation that this key belongs to.
+    pub fn new(key: SecretBox<[u8; 32]>) -> Self {
+        Self(key)
     }
 
     /// The hashes of one organization.
@@ -144,12 +146,14 @@ pub(crate) fn canonical(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use key_admin::MasterSecret;
     use storage::SystemClock;
 
     use super::*;
 
     fn hasher(digits: &str) -> AttributeHasher {
-        AttributeHasher::new(&MasterSecret::parse(&digits.repeat(16)).unwrap())
+        let master = MasterSecret::parse(&digits.repeat(16)).unwrap();
+        AttributeHasher::new(master.derive(AttributeHasher::LABEL))
     }
 
     #[test]

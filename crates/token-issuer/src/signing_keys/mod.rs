@@ -251,6 +251,7 @@ impl StoredKey {
     }
 }
 
+/// Whose a sealed private key is, in the words that are sealed with it.
 fn identity(ring: RingId, kid: &str) -> String {
     let RingId {
         organization,

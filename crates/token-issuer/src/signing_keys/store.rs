@@ -4,7 +4,8 @@ use storage::{
     AudienceId, Conn, OrganizationId, StorageError, Timestamp, execute, fetch_all, fetch_optional,
 };
 
-use super::{KeyState, RingId, SigningAlgorithm, StoredKey};
+use super::{KeyState, RingId, SigningAlgorithm, StoredKey, identity};
+use crate::reseal::SealedRow;
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -26,12 +27,7 @@ impl TryFrom<Row> for StoredKey {
         Ok(Self {
             state: KeyState::parse(&row.state)
                 .ok_or_else(|| StorageError::corrupt("signing key state", &row.state))?,
-            ring: RingId {
-                organization: row.organization_id,
-                audience: row.audience_id,
-                algorithm: SigningAlgorithm::parse(&row.algorithm)
-                    .ok_or_else(|| StorageError::corrupt("signing algorithm", &row.algorithm))?,
-            },
+            ring: ring(row.organization_id, row.audience_id, &row.algorithm)?,
             kid: row.kid,
             public_jwk: row.public_jwk.0,
             sealed_private_key: row.sealed_private_key,
@@ -39,6 +35,19 @@ impl TryFrom<Row> for StoredKey {
             activated_at: row.activated_at,
         })
     }
+}
+
+fn ring(
+    organization: OrganizationId,
+    audience: AudienceId,
+    algorithm: &str,
+) -> Result<RingId, StorageError> {
+    Ok(RingId {
+        organization,
+        audience,
+        algorithm: SigningAlgorithm::parse(algorithm)
+            .ok_or_else(|| StorageError::corrupt("signing algorithm", algorithm))?,
+    })
 }
 
 pub(crate) async fn insert(conn: Conn<'_>, key: &StoredKey) -> Result<(), StorageError> {
@@ -174,4 +183,46 @@ pub(crate) async fn retire_previous(
         now,
     )?;
     Ok(())
+}
+
+/// The next private keys of all organizations by `kid`, whatever their state.
+pub(crate) async fn sealed(
+    conn: Conn<'_>,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<SealedRow>, StorageError> {
+    let rows = fetch_all!(
+        conn,
+        (String, OrganizationId, AudienceId, String, Vec<u8>),
+        "select k.kid, k.organization_id, k.audience_id, a.algorithm, k.sealed_private_key
+         from signing_keys k join audiences a on a.id = k.audience_id
+         where k.kid > $1 order by k.kid limit $2",
+        after,
+        limit,
+    )?;
+    rows.into_iter()
+        .map(|(kid, organization, audience, algorithm, sealed)| {
+            Ok(SealedRow {
+                identity: identity(ring(organization, audience, &algorithm)?, &kid),
+                key: kid,
+                sealed,
+            })
+        })
+        .collect()
+}
+
+/// Puts a private key that was sealed anew in the place of the same one, if it still is as it was read.
+pub(crate) async fn replace_sealed(
+    conn: Conn<'_>,
+    row: &SealedRow,
+    anew: &[u8],
+) -> Result<bool, StorageError> {
+    let changed = execute!(
+        conn,
+        "update signing_keys set sealed_private_key = $3 where kid = $1 and sealed_private_key = $2",
+        &row.key,
+        &row.sealed,
+        anew,
+    )?;
+    Ok(changed == 1)
 }

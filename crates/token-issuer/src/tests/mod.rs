@@ -99,7 +99,7 @@ async fn start_at(
     Services::start(ServiceSettings {
         database: database.clone(),
         clock,
-        master: MasterSecret::parse(master).unwrap(),
+        master: MasterSecret::parse(master).unwrap().into(),
         public_url: PublicUrl::parse("https://tokens.example.com").unwrap(),
         staleness_bound: Duration::from_hours(1),
         key_admin: KeyAdminSettings::default(),

@@ -7,8 +7,7 @@ use sqlx::types::Json;
 use storage::testing::on_both_engines;
 use storage::{fetch_all, fetch_one};
 
-use super::{App, MASTER, request};
-use crate::sessions::AttributeHasher;
+use super::{App, request};
 use crate::{IssueRequest, Origin};
 
 fn policy() -> PolicyDocument {
@@ -70,10 +69,8 @@ async fn the_row_holds_keyed_hashes_and_nothing_prints_the_values() {
         let mut read = app.database.read().await.unwrap();
         let sql = "select attributes from sessions";
         let (Json(stored),) = fetch_one!(read.conn(), (Json<Value>,), sql).unwrap();
-        let master = key_admin::MasterSecret::parse(MASTER).unwrap();
-        let hasher = AttributeHasher::new(&master)
-            .of(app.organization.id)
-            .unwrap();
+        let hasher = &app.services.issuer.hasher;
+        let hasher = hasher.of(app.organization.id).unwrap();
         let hmac = |name, value: &str| json!({ "hmac": hasher.hash(name, &json!(value)) });
         assert_eq!(
             stored,
