@@ -51,6 +51,11 @@ pub(crate) enum Command {
     /// Bring the database schema to this binary's version
     #[command(after_help = "Example:\n  jeton migrate --database-url sqlite:jeton.db")]
     Migrate(ConfigArgs),
+    /// Seal under the configured master secret what is still sealed under the previous one
+    #[command(
+        after_help = "Servers may run meanwhile, with both secrets. If it is interrupted, run it again.\n\nExample:\n  jeton reseal --config /etc/jeton.toml --previous-master-secret-file old-master.key"
+    )]
+    Reseal(ConfigArgs),
     /// Print the OpenAPI document
     #[command(after_help = "Example:\n  jeton openapi > openapi.json")]
     Openapi,
@@ -126,6 +131,9 @@ pub(crate) struct ConfigArgs {
     /// A file that holds the master secret, readable by its owner only
     #[arg(long, value_name = "FILE")]
     pub(crate) master_secret_file: Option<PathBuf>,
+    /// While the master secret is being changed, a file that holds the other one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) previous_master_secret_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -147,7 +155,7 @@ pub(crate) struct InstallationArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     /// Work on the installation that `jeton dev` made in this directory; add `--database-url` if it was given one
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "master_secret_file"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["config", "master_secret_file", "previous_master_secret_file"])]
     pub(crate) data_dir: Option<PathBuf>,
 }
 
@@ -159,6 +167,7 @@ impl InstallationArgs {
             || config.config.is_some()
             || config.database_url.is_some()
             || config.master_secret_file.is_some()
+            || config.previous_master_secret_file.is_some()
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         Services::start(ServiceSettings {
             database,
             clock: Arc::new(SystemClock),
-            master,
+            master: master.into(),
             public_url: public_url.clone(),
             staleness_bound: config.staleness_bound(),
             key_admin: config.keys.clone(),

@@ -48,12 +48,35 @@ impl From<storage::StorageError> for Failure {
 
 impl From<token_issuer::services::ServicesError> for Failure {
     fn from(error: token_issuer::services::ServicesError) -> Self {
-        use token_issuer::StartError;
         use token_issuer::services::ServicesError as E;
         match error {
-            E::Rings(StartError::SealedKey { .. }) => Self::input(error),
-            E::Storage(error) | E::Rings(StartError::Storage(error)) => error.into(),
+            E::Rings(error) => error.into(),
+            E::Storage(error) => error.into(),
             other => Self::server(other),
+        }
+    }
+}
+
+impl From<token_issuer::StartError> for Failure {
+    fn from(error: token_issuer::StartError) -> Self {
+        use token_issuer::StartError as E;
+        match error {
+            E::SealedKey { .. } | E::InstallationKey { .. } | E::WrongMasterSecret => {
+                Self::input(error)
+            }
+            E::Storage(error) => error.into(),
+            other => Self::server(other),
+        }
+    }
+}
+
+impl From<token_issuer::ResealError> for Failure {
+    fn from(error: token_issuer::ResealError) -> Self {
+        use token_issuer::ResealError as E;
+        match error {
+            E::Start(error) => error.into(),
+            E::Storage(error) => error.into(),
+            E::Seal(error) => Self::server(error),
         }
     }
 }

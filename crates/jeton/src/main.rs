@@ -72,6 +72,7 @@ async fn run_to_end(command: Command) -> Result<(), Failure> {
         Command::Dev(args) => dev::run(args).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Migrate(args) => commands::migrate::run(&args).await,
+        Command::Reseal(args) => commands::reseal::run(&args).await,
         Command::Openapi => {
             commands::openapi::run();
             Ok(())

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let config = Config::read(&args)?;
     let settings = (
         config.database_url(),
-        config.master_secret(),
+        config.master_secrets(),
         config.public_url(),
     );
     let (database_url, master, public_url) = match settings {
@@ -41,6 +41,11 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         }
     };
     logging::start(&config.log)?;
+    if master.previous().is_some() {
+        tracing::warn!(
+            "two master secrets are configured: run `jeton reseal`, then take the previous one away"
+        );
+    }
     let database = open(&database_url).await?;
     database.check_schema().await?;
     let server = bind(&config).await?;

@@ -21,14 +21,14 @@ pub(crate) async fn open(args: &InstallationArgs) -> Result<Services, Failure> {
     };
     let input = |fault: String| Failure::input(anyhow!(fault));
     let (url, master) = match (&args.data_dir, &args.config.database_url) {
-        (Some(data_dir), Some(url)) => (url.clone().into(), dev::master_secret(data_dir)?),
+        (Some(data_dir), Some(url)) => (url.clone().into(), dev::master_secret(data_dir)?.into()),
         (Some(data_dir), None) => (
             dev::database_url_in(data_dir),
-            dev::master_secret(data_dir)?,
+            dev::master_secret(data_dir)?.into(),
         ),
         (None, _) => (
             config.database_url().map_err(input)?,
-            config.master_secret().map_err(input)?,
+            config.master_secrets().map_err(input)?,
         ),
     };
     let database = serve::open(&url).await?;

@@ -13,6 +13,7 @@ pub(crate) mod organization;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod rate;
+pub(crate) mod reseal;
 pub(crate) mod scan;
 mod secret_input;
 pub(crate) mod session;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
-use key_admin::{KeyAdminSettings, MasterSecret};
+use key_admin::{KeyAdminSettings, MasterSecrets};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use token_issuer::PublicUrl;
@@ -36,6 +36,10 @@ pub(crate) struct Config {
     pub(crate) master_secret: Option<ConfiguredSecret>,
     /// A file that holds the master secret.
     pub(crate) master_secret_file: Option<PathBuf>,
+    /// While the master secret is being changed, the other one: what is sealed under it opens, too.
+    pub(crate) previous_master_secret: Option<ConfiguredSecret>,
+    /// A file that holds it.
+    pub(crate) previous_master_secret_file: Option<PathBuf>,
     /// The proxies whose `X-Forwarded-For` counts.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// How long a request's body, and then its answer, may take.
@@ -90,6 +94,8 @@ impl Default for Config {
             database_url: None,
             master_secret: None,
             master_secret_file: None,
+            previous_master_secret: None,
+            previous_master_secret_file: None,
             trusted_proxies: Vec::new(),
             request_timeout_seconds: 10,
             header_timeout_seconds: 10,
@@ -206,17 +212,20 @@ impl Config {
         }
     }
 
-    /// The master secret, from wherever it is configured.
-    pub(crate) fn master_secret(&self) -> Result<MasterSecret, String> {
-        let text = match (&self.master_secret, &self.master_secret_file) {
-            (Some(_), Some(_)) => {
-                return Err("set master_secret or master_secret_file, not both".into());
-            }
-            (Some(secret), None) => secret.to_secret(),
-            (None, Some(file)) => read_secret_file(file)?,
-            (None, None) => return Err("set master_secret_file (or master_secret)".into()),
-        };
-        secret::parse_master(&text)
+    /// The master secret and, if one is configured, the previous one.
+    pub(crate) fn master_secrets(&self) -> Result<MasterSecrets, String> {
+        let current = secret::master(
+            "master_secret",
+            self.master_secret.as_ref(),
+            self.master_secret_file.as_deref(),
+        )?;
+        let previous = secret::master(
+            "previous_master_secret",
+            self.previous_master_secret.as_ref(),
+            self.previous_master_secret_file.as_deref(),
+        )?;
+        let current = current.ok_or("set master_secret_file (or master_secret)")?;
+        MasterSecrets::new(current, previous).map_err(|error| error.to_string())
     }
 
     /// The public URL, checked: plain HTTP is only for this machine itself.
@@ -251,11 +260,13 @@ impl Config {
 }
 
 /// Settings that are text. figment would read digits in a variable as a number.
-const TEXTS: [&str; 4] = [
+const TEXTS: [&str; 6] = [
     "public_url",
     "database_url",
     "master_secret",
     "master_secret_file",
+    "previous_master_secret",
+    "previous_master_secret_file",
 ];
 
 fn with_environment(sources: Figment) -> Figment {
@@ -282,6 +293,9 @@ fn with_flags(mut sources: Figment, args: &ConfigArgs) -> Figment {
     }
     if let Some(file) = &args.master_secret_file {
         sources = sources.merge(("master_secret_file", file));
+    }
+    if let Some(file) = &args.previous_master_secret_file {
+        sources = sources.merge(("previous_master_secret_file", file));
     }
     sources
 }

@@ -49,8 +49,23 @@ pub(crate) fn read_secret_file(file: &Path) -> Result<SecretString, String> {
     Ok(text.trim().into())
 }
 
-/// Reads a production master secret.
-pub(super) fn parse_master(text: &SecretString) -> Result<MasterSecret, String> {
+/// A production master secret: the setting of this name, or the file that the setting beside it names.
+pub(super) fn master(
+    name: &str,
+    text: Option<&ConfiguredSecret>,
+    file: Option<&Path>,
+) -> Result<Option<MasterSecret>, String> {
+    let text = match (text, file) {
+        (Some(_), Some(_)) => return Err(format!("set {name} or {name}_file, not both")),
+        (Some(secret), None) => secret.to_secret(),
+        (None, Some(file)) => read_secret_file(file)?,
+        (None, None) => return Ok(None),
+    };
+    let master = parse_master(&text).map_err(|fault| format!("{name}: {fault}"))?;
+    Ok(Some(master))
+}
+
+fn parse_master(text: &SecretString) -> Result<MasterSecret, String> {
     if text.expose_secret().starts_with(DEV_MARK) {
         return Err(
             "this master secret was made by `jeton dev`: make one with `openssl rand -hex 32`"
