@@ -1,8 +1,10 @@
 //! The whole chain from an organization to an issued token, on both engines.
 
 mod checking;
+mod installation_keys;
 mod issuing;
 mod organizations;
+mod reseal;
 mod rings;
 mod sensitive;
 mod starting;
@@ -14,8 +16,8 @@ use std::time::Duration;
 
 use key_admin::users::Email;
 use key_admin::{
-    Act, ApiKeyContext, KeyAdminSettings, KeyCeiling, MasterSecret, NewApiKey, Organization,
-    Permission, PresentedKey, Slug,
+    Act, ApiKeyContext, KeyAdminSettings, KeyCeiling, MasterSecret, MasterSecrets, NewApiKey,
+    Organization, Permission, PresentedKey, Slug,
 };
 use policy::operations::markers::IssueSessionToken;
 use policy::{GrantRequest, Permitted, Resource};
@@ -47,7 +49,8 @@ struct App {
 impl App {
     async fn on(database: Database) -> Self {
         let clock = Arc::new(ManualClock::at(NOW));
-        let services = start_at(&database, MASTER, clock.clone()).await.unwrap();
+        let master = MasterSecret::parse(MASTER).unwrap();
+        let services = start_at(&database, master, clock.clone()).await.unwrap();
         let (organization, owner) = found(&services, "acme", "ada@example.com").await.unwrap();
         let caller = caller(&services, &organization, owner).await;
         Self {
@@ -88,18 +91,25 @@ impl App {
 
 /// Starts a server, as `jeton serve` does.
 async fn start(database: &Database, master: &str) -> Result<Services, ServicesError> {
+    start_with(database, MasterSecret::parse(master).unwrap()).await
+}
+
+async fn start_with(
+    database: &Database,
+    master: impl Into<MasterSecrets>,
+) -> Result<Services, ServicesError> {
     start_at(database, master, Arc::new(ManualClock::at(NOW))).await
 }
 
 async fn start_at(
     database: &Database,
-    master: &str,
+    master: impl Into<MasterSecrets>,
     clock: Arc<ManualClock>,
 ) -> Result<Services, ServicesError> {
     Services::start(ServiceSettings {
         database: database.clone(),
         clock,
-        master: MasterSecret::parse(master).unwrap().into(),
+        master: master.into(),
         public_url: PublicUrl::parse("https://tokens.example.com").unwrap(),
         staleness_bound: Duration::from_hours(1),
         key_admin: KeyAdminSettings::default(),
