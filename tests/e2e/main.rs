@@ -49,6 +49,7 @@ mod policy_parts;
 mod policy_rows;
 mod policy_simulate;
 mod refusals;
+mod reseal;
 mod support;
 mod swagger_ui;
 mod verifier_documents;

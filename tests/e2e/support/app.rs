@@ -127,6 +127,17 @@ impl App {
         self.server = Jeton::start(&["serve"], &environment);
     }
 
+    /// Changes a setting for the next start.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.unset(name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Takes a setting away for the next start.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.settings.retain(|(it, _)| it != name);
+    }
+
     /// The settings of the server, for commands on the same installation.
     pub(crate) fn environment(&self) -> Vec<(&str, &str)> {
         borrowed(&self.settings)
