@@ -90,6 +90,8 @@ fn every_setting_is_documented() {
         ("JETON_DATABASE_URL", "sqlite:x"),
         ("JETON_MASTER_SECRET", "x"),
         ("JETON_MASTER_SECRET_FILE", "x"),
+        ("JETON_PREVIOUS_MASTER_SECRET", "x"),
+        ("JETON_PREVIOUS_MASTER_SECRET_FILE", "x"),
         ("JETON_PUBLIC_URL", "https://tokens.test"),
     ];
     let shown = run_to_end(&["config", "show"], &given);
@@ -119,6 +121,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "docs/embedding.md",
         "docs/performance.md",
         "docs/claim-templates.md",
+        "docs/master-secret.md",
         "docs/policy.md",
     ] {
         let path = repository().join(document);
@@ -225,20 +228,17 @@ fn the_documented_policy_passes_its_documented_cases() {
     assert!(line.status.success(), "{line:?}");
 }
 
-/// Runs the commands of the README's production chapter as written, but for the server at their end.
-#[test]
-fn the_way_to_production_works_as_written() {
+/// The commands of the README's production chapter, but for the server at their end.
+fn way_to_production() -> String {
     let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
     let chapter = readme.split("## Production").nth(1).unwrap();
-    let commands = chapter
-        .split("```sh\n")
-        .nth(1)
-        .unwrap()
-        .split("```")
-        .next()
-        .unwrap();
-    let commands = commands.trim_end().strip_suffix("jeton serve").unwrap();
-    let home = std::env::temp_dir().join(format!("jeton-readme-{}", std::process::id()));
+    let commands = fenced(chapter, "sh").trim_end();
+    commands.strip_suffix("jeton serve").unwrap().to_owned()
+}
+
+/// Runs commands in an empty directory, and gives what they print.
+fn run_as_written(name: &str, commands: &str) -> String {
+    let home = std::env::temp_dir().join(format!("jeton-{name}-{}", std::process::id()));
     std::fs::create_dir(&home).unwrap();
     let output = Command::new("bash")
         .args(["-euc", commands])
@@ -252,11 +252,39 @@ fn the_way_to_production_works_as_written() {
         .unwrap();
     std::fs::remove_dir_all(&home).unwrap();
     assert!(output.status.success(), "{output:?}");
-    let printed = String::from_utf8(output.stdout).unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_way_to_production_works_as_written() {
+    let printed = run_as_written("readme", &way_to_production());
     assert!(
         printed.lines().last().unwrap().starts_with("jtn_"),
         "{printed}"
     );
+}
+
+/// In place of each server stands a command that opens all keys, as a server does when it starts.
+#[test]
+fn the_change_of_the_master_secret_works_as_written() {
+    let text = document("master-secret.md");
+    let blocks = text.split("```sh\n").skip(1);
+    let blocks: String = blocks.filter_map(|it| it.split("```").next()).collect();
+    assert_eq!(blocks.matches("jeton serve\n").count(), 3);
+    let commands = blocks.replace("jeton serve\n", "jeton organization get\n");
+    let printed = run_as_written(
+        "master-secret",
+        &format!("{}{commands}", way_to_production()),
+    );
+    for line in fenced(&text, "text").lines() {
+        assert!(printed.contains(line.trim()), "{line} in {printed}");
+    }
+    assert!(
+        printed.contains("signing_keys       0         2"),
+        "{printed}"
+    );
+    let listed = printed.lines().last().unwrap();
+    assert!(listed.contains("backend"), "{printed}");
 }
 
 fn directory_of(file: &Path) -> &str {

@@ -47,6 +47,7 @@ fn every_command_explains_itself() {
         &["role", "list"],
         &["attribute", "delete"],
         &["scan"],
+        &["reseal"],
         &["completions"],
     ];
     for command in commands {

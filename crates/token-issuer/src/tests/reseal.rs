@@ -64,7 +64,7 @@ async fn sealed(database: &Database) -> (usize, usize) {
 }
 
 /// An installation in the middle of the change: a server that seals under the new secret, and rows under the old one.
-async fn in_the_middle(database: &Database) -> (App, Services) {
+async fn in_the_middle(database: &Database) -> (Arc<App>, Arc<Services>) {
     let app = App::on(database.clone()).await;
     for algorithm in SigningAlgorithm::ALL {
         adds(
@@ -76,7 +76,7 @@ async fn in_the_middle(database: &Database) -> (App, Services) {
         .await;
     }
     let changed = start_at(database, changing(MASTER, OTHER_MASTER), app.clock.clone()).await;
-    (app, changed.unwrap())
+    (Arc::new(app), Arc::new(changed.unwrap()))
 }
 
 async fn adds(app: &App, services: &Services, name: &str, algorithm: SigningAlgorithm) -> Audience {
@@ -102,26 +102,24 @@ async fn rotates(app: &App, services: &Services, audience: &Audience) {
     rotated.await.unwrap();
 }
 
+/// The default audience gets a retired key.
+async fn has_retired_a_key(app: &App) {
+    let audience = app.default().await;
+    app.clock.advance_seconds(JWKS_MAX_AGE_SECONDS.into());
+    rotates(app, &app.services, &audience).await;
+    let (issuer, organization) = (&app.services.issuer, app.organization.id);
+    let keys = issuer.signing_keys(organization, audience.id).await;
+    let previous = keys.unwrap().pop().unwrap().kid;
+    let act = Act::on_command_line();
+    let retired = issuer.retire_signing_key(&act, organization, audience.id, &previous);
+    retired.await.unwrap();
+}
+
 #[tokio::test]
 async fn everything_is_sealed_anew_and_only_once() {
     on_both_engines(|database| async move {
         let (app, changed) = in_the_middle(&database).await;
-        let audience = app.default().await;
-        app.clock.advance_seconds(JWKS_MAX_AGE_SECONDS.into());
-        rotates(&app, &app.services, &audience).await;
-        let act = Act::on_command_line();
-        let keys = app
-            .services
-            .issuer
-            .signing_keys(app.organization.id, audience.id);
-        let previous = keys.await.unwrap().pop().unwrap().kid;
-        let retired = app.services.issuer.retire_signing_key(
-            &act,
-            app.organization.id,
-            audience.id,
-            &previous,
-        );
-        retired.await.unwrap();
+        has_retired_a_key(&app).await;
         // Six audiences with two keys each, a retired one, and the installation's two.
         assert_eq!(sealed(&database).await, (15, 0));
         assert_eq!(walk(begin(&database).await).await.unwrap(), counted(15, 0));
@@ -130,7 +128,7 @@ async fn everything_is_sealed_anew_and_only_once() {
         assert_eq!(walk(begin(&database).await).await.unwrap(), counted(0, 15));
 
         let after = start_at(&database, master(OTHER_MASTER), app.clock.clone()).await;
-        let after = after.unwrap();
+        let after = Arc::new(after.unwrap());
         let value = serde_json::json!("t-1");
         assert_eq!(
             before.hash("tenant_id", &value),
@@ -217,7 +215,6 @@ async fn rings_rotate_between_batches() {
 async fn walks_and_changes_at_once_do_not_block_each_other() {
     on_both_engines(|database| async move {
         let (app, changed) = in_the_middle(&database).await;
-        let (app, changed) = (Arc::new(app), Arc::new(changed));
         app.clock.advance_seconds(JWKS_MAX_AGE_SECONDS.into());
         let audiences = changed.issuer.audiences(app.organization.id).await.unwrap();
         let rotations: Vec<_> = audiences
