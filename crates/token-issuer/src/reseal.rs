@@ -49,7 +49,8 @@ impl SealedColumn {
         }
     }
 
-    async fn read(
+    /// The rows behind this key.
+    pub(crate) async fn read(
         self,
         conn: Conn<'_>,
         after: &str,
@@ -61,7 +62,8 @@ impl SealedColumn {
         }
     }
 
-    async fn replace(
+    /// Replaces the value, if it still is as it was read.
+    pub(crate) async fn replace(
         self,
         conn: Conn<'_>,
         row: &SealedRow,

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::ChangeFeed;
 use crate::testing::on_both_engines;
 use crate::tests::{change, organization};
-use crate::{Database, StorageError, record_change};
+use crate::{Database, StorageError, execute, fetch_one, hold_changes, record_change};
 
 const LONG: Duration = Duration::from_hours(1);
 
@@ -43,6 +43,44 @@ async fn a_change_that_was_not_committed_is_not_seen() {
         let version = change(&database, acme).await;
         feed.refresh().await.unwrap();
         assert_eq!(feed.version_of(acme), version);
+    })
+    .await;
+}
+
+/// Some hold changes back, others make them. Each adds one to what it has read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn changes_wait_for_whoever_holds_them_back() {
+    on_both_engines(|database| async move {
+        let acme = organization(&database, "0").await;
+        let feed = ChangeFeed::start(database.clone(), LONG).await.unwrap();
+        let work: Vec<_> = (0..16)
+            .map(|number| {
+                let database = database.clone();
+                tokio::spawn(async move {
+                    let mut tx = database.write().await.unwrap();
+                    if number % 2 == 0 {
+                        hold_changes(&mut tx).await.unwrap();
+                    } else {
+                        record_change(&mut tx, acme).await.unwrap();
+                    }
+                    let sql = "select name from organizations where id = $1";
+                    let (name,) = fetch_one!(tx.conn(), (String,), sql, acme).unwrap();
+                    let next = (name.parse::<i64>().unwrap() + 1).to_string();
+                    let sql = "update organizations set name = $2 where id = $1";
+                    execute!(tx.conn(), sql, acme, next).unwrap();
+                    tx.commit().await.unwrap();
+                })
+            })
+            .collect();
+        for task in work {
+            task.await.unwrap();
+        }
+        let mut read = database.read().await.unwrap();
+        let sql = "select name from organizations where id = $1";
+        let (name,) = fetch_one!(read.conn(), (String,), sql, acme).unwrap();
+        assert_eq!(name, "16");
+        feed.refresh().await.unwrap();
+        assert_eq!(feed.version_of(acme), 8, "holding back is no change");
     })
     .await;
 }

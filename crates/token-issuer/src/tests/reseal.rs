@@ -288,6 +288,28 @@ async fn a_row_that_opens_under_neither_is_named_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_row_that_is_not_as_it_was_read_is_not_replaced() {
+    on_both_engines(|database| async move {
+        App::on(database.clone()).await;
+        for column in SealedColumn::ALL {
+            let mut tx = database.write().await.unwrap();
+            let rows = column.read(tx.conn(), "", 10).await.unwrap();
+            let [row, other] = rows.as_slice() else {
+                panic!("two rows of {column:?}: {rows:?}")
+            };
+            assert!(column.replace(tx.conn(), row, b"first").await.unwrap());
+            assert!(!column.replace(tx.conn(), row, b"second").await.unwrap());
+            let now = column.read(tx.conn(), "", 10).await.unwrap();
+            assert_eq!(now[0].sealed, b"first", "{column:?}");
+            assert_eq!(now[1].sealed, other.sealed, "{column:?}");
+            let behind = column.read(tx.conn(), &row.key, 10).await.unwrap();
+            assert_eq!(behind.len(), 1, "{column:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn with_the_wrong_secrets_nothing_begins() {
     on_both_engines(|database| async move {
         in_the_middle(&database).await;
