@@ -155,7 +155,7 @@ async fn a_wrong_secret_makes_no_keys() {
         run(&database, "delete from installation_keys").await;
         let stopped = start(&database, OTHER_MASTER).await.unwrap_err();
         assert!(
-            matches!(stopped, ServicesError::Rings(StartError::SealedKey { .. })),
+            matches!(stopped, ServicesError::Rings(StartError::WrongMasterSecret)),
             "{stopped:?}"
         );
         let opened = InstallationKeys::open(&database, &master(OTHER_MASTER).into()).await;

@@ -146,7 +146,10 @@ async fn everything_is_sealed_anew_and_only_once() {
         assert_eq!(jwks(&changed).await, jwks(&after).await);
         let refused = start(&database, MASTER).await.unwrap_err();
         assert!(
-            matches!(refused, ServicesError::Rings(StartError::SealedKey { .. })),
+            matches!(
+                refused,
+                ServicesError::Rings(StartError::InstallationKey { .. })
+            ),
             "{refused:?}"
         );
     })
