@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use policy::MAX_DOCUMENT_BYTES;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
@@ -33,6 +34,16 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
     }
 }
 
+/// Does what takes its time on a thread that may block.
+pub(crate) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Problem::internal(&error)),
+    }
+}
+
 /// The whole body, if it arrives in time and has at most `max` bytes.
 pub(crate) async fn body(request: Request, state: &ApiState, max: usize) -> Result<Bytes, Problem> {
     let read = read_limited(request.into_body(), max);
@@ -52,20 +63,17 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     read(text)
 }
 
-/// The longest body with a whole policy in it, in bytes.
-pub(crate) const MAX_POLICY_BYTES: usize = 32 * 1024 * 1024;
-
-/// A JSON body with a whole policy in it.
+/// A JSON body with a whole policy in it. A large one takes its time, on a thread that may block.
 #[derive(Debug)]
 pub struct LargeJsonBody<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<ApiState> for LargeJsonBody<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<ApiState> for LargeJsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
         require_json(request.headers())?;
-        let body = body(request, state, MAX_POLICY_BYTES).await?;
-        parse(&body).map(Self)
+        let body = body(request, state, MAX_DOCUMENT_BYTES).await?;
+        aside(move || parse(&body)).await.map(Self)
     }
 }
 
@@ -202,11 +210,12 @@ fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
 }
 
 /// How the messages of our own types begin that say what they take and repeat nothing of the input.
-const OUR_WORDS: [&str; 8] = [
+const OUR_WORDS: [&str; 9] = [
     "a role name must be",
     "an audience name must be",
     "an attribute name must be",
     "an identifier must be",
+    "an origin is",
     "a pattern of resources is",
     "an action is",
     "a condition has",

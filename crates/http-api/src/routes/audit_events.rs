@@ -50,9 +50,10 @@ pub struct AuditEventView {
     /// `operation.refuse` (an operation that the key or its owner may not do) and `session_token.refuse`.
     #[schema(examples("api_key.create"))]
     action: String,
-    /// Who did it: `api_key`, `user`, or `command_line` for somebody on the server's machine.
+    /// Who did it: `api_key`, `user`, `command_line` for somebody on the server's machine, `server` for the server itself
+    /// by its schedule, or `finder` for whoever reported a leaked key.
     actor_kind: String,
-    /// Which API key or user; absent for the command line.
+    /// Which API key or user; absent for all others.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, examples("key_0Hq3VbN8tRzA"))]
     actor_id: Option<String>,
@@ -65,11 +66,11 @@ pub struct AuditEventView {
     /// depends on the action; it holds no secrets.
     #[schema(value_type = Object)]
     detail: Value,
-    /// The address that the request came from; absent for the command line.
+    /// The address that the request came from; absent where there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     client_address: Option<String>,
-    /// The `x-request-id` of the request; absent for the command line.
+    /// The `x-request-id` of the request; absent where there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     request_id: Option<String>,

@@ -7,10 +7,10 @@ use axum::extract::{FromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use policy::PolicyDocument;
+use policy::{MAX_DOCUMENT_BYTES, PolicyDocument};
 
 use crate::errors::sentence;
-use crate::json::{MAX_POLICY_BYTES, body, media_type, parse, unsupported};
+use crate::json::{aside, body, media_type, parse, unsupported};
 use crate::problem::Problem;
 use crate::query::invalid;
 use crate::state::ApiState;
@@ -35,7 +35,7 @@ impl FromRequest<ApiState> for SentPolicy {
         if ![JSON, YAML, CSV].contains(&media_type.as_str()) {
             return Err(unreadable());
         }
-        let body = body(request, state, MAX_POLICY_BYTES).await?;
+        let body = body(request, state, MAX_DOCUMENT_BYTES).await?;
         Ok(Self { media_type, body })
     }
 }
@@ -49,18 +49,15 @@ impl SentPolicy {
     /// The document in it, as a change of `current` if it is partial. A large one takes its time, on a thread that may
     /// block.
     pub(super) async fn document(self, current: PolicyDocument) -> Result<PolicyDocument, Problem> {
-        let read = move || match self.media_type.as_str() {
+        aside(move || match self.media_type.as_str() {
             JSON => parse(&self.body),
             YAML => PolicyDocument::from_yaml(text(&self.body)?).map_err(|fault| wrong(&fault)),
             _ => {
                 let csv = current.with_casbin_csv(text(&self.body)?);
                 csv.map_err(|fault| wrong(&fault))
             }
-        };
-        match tokio::task::spawn_blocking(read).await {
-            Ok(document) => document,
-            Err(error) => Err(Problem::internal(&error)),
-        }
+        })
+        .await
     }
 }
 
