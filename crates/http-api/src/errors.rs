@@ -1,5 +1,7 @@
 //! The one place where a service's error becomes a status and a code.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use key_admin::api_keys::{InvalidKey, NotCovered, ReportLeakError, Stronger};
 use key_admin::hashing::HashError;
@@ -9,8 +11,10 @@ use key_admin::{
 };
 use policy::{CompileError, Denial, EditError, NotPermitted, PolicyError, PolicyFault, ReasonKind};
 use storage::StorageError;
+use token_issuer::audiences::{AudienceError, AudienceFault};
 use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
 use token_issuer::sessions::RecordError;
+use token_issuer::signing_keys::RingError;
 use token_issuer::{ExplainError, IssueError, SimulateError, StartError};
 
 use crate::middleware::not_found;
@@ -387,6 +391,59 @@ fn invalid_policy(
         _ => format!("The policy would be wrong, in {} places.", faults.len()),
     };
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_policy", detail).errors(errors)
+}
+
+impl From<AudienceError> for Problem {
+    fn from(error: AudienceError) -> Self {
+        use AudienceError as E;
+        match error {
+            E::NotFound => not_found(),
+            E::Exists => conflict("already_exists", &error),
+            E::TooMany => conflict("too_many_audiences", &error),
+            E::IsDefault => conflict("default_audience", &error),
+            E::Invalid(faults) => invalid_audience(&faults),
+            E::Keys(error) => Self::internal(&error),
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+/// An audience that would be wrong, with all its faults.
+pub(crate) fn invalid_audience(faults: &[AudienceFault]) -> Problem {
+    let errors = faults.iter().map(|fault| FieldProblem {
+        pointer: fault.pointer(),
+        code: fault.code().to_owned(),
+        detail: sentence(fault),
+    });
+    let errors: Vec<_> = errors.collect();
+    let detail = match &errors[..] {
+        [only] => format!("The audience would be wrong. {}", only.detail),
+        _ => format!("The audience would be wrong, in {} places.", errors.len()),
+    };
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_audience", detail).errors(errors)
+}
+
+impl From<RingError> for Problem {
+    /// Without a place: see `ring` for one.
+    fn from(error: RingError) -> Self {
+        ring(error, "")
+    }
+}
+
+/// Why a ring was not changed. `place` is where the request has the key.
+pub(crate) fn ring(error: RingError, place: &'static str) -> Problem {
+    use RingError as E;
+    match error {
+        E::NoSuchAudience | E::NoSuchKey => not_found(),
+        E::NotPublishedLongEnough { seconds } => {
+            let wait = Duration::from_secs(seconds.max(1).unsigned_abs());
+            conflict("next_key_too_new", &error).retry_after(wait)
+        }
+        E::Exists => conflict("already_exists", &error),
+        E::Unusable(error) => invalid(place, "unusable_key", &sentence(&error)),
+        E::Changed | E::Generate(_) => Problem::internal(&error),
+        E::Storage(error) => error.into(),
+    }
 }
 
 impl From<StartError> for Problem {

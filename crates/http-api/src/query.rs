@@ -47,6 +47,23 @@ impl<T: FromStr + Send> FromRequestParts<ApiState> for PathId<T> {
     }
 }
 
+/// Two identifiers in the path, one below the other. Whatever is none names nothing.
+#[derive(Debug)]
+pub struct PathPair<A, B>(pub A, pub B);
+
+impl<A: FromStr + Send, B: FromStr + Send> FromRequestParts<ApiState> for PathPair<A, B> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+        let Path((outer, inner)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| not_found())?;
+        let outer = outer.parse().map_err(|_| not_found())?;
+        let inner = inner.parse().map_err(|_| not_found())?;
+        Ok(Self(outer, inner))
+    }
+}
+
 /// The most items of a page, and how many there are when nothing is asked.
 pub const MAX_LIMIT: u32 = 100;
 const DEFAULT_LIMIT: u32 = 50;

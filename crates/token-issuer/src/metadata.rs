@@ -1,8 +1,13 @@
 //! What verifiers read before the first token: where the keys are and how tokens are signed.
 
+use std::collections::BTreeSet;
+
 use key_admin::Slug;
 use serde::{Deserialize, Serialize};
+use storage::AudienceId;
 use url::Url;
+
+use crate::signing_keys::SigningAlgorithm;
 
 /// The address under which clients reach this installation, without a trailing slash. Issuers are built on it, so
 /// it cannot change while tokens live.
@@ -44,6 +49,14 @@ impl PublicUrl {
         self.0.starts_with("http://")
     }
 
+    /// Where the keys of one audience alone are.
+    pub fn audience_jwks(&self, organization: &Slug, audience: AudienceId) -> String {
+        format!(
+            "{}/audiences/{audience}/jwks.json",
+            self.issuer(organization)
+        )
+    }
+
     /// The issuer of an organization's tokens, `{public_url}/orgs/{slug}`.
     pub fn issuer(&self, organization: &Slug) -> String {
         format!("{}/orgs/{organization}", self.0)
@@ -78,7 +91,7 @@ pub struct AuthorizationServerMetadata {
     pub grant_types_supported: Vec<String>,
     /// Subjects are the backend's own user identifiers, the same for every audience.
     pub subject_types_supported: Vec<String>,
-    /// The algorithms that tokens are signed with.
+    /// The algorithms that tokens are signed with, as far as the JWKS has their keys.
     pub id_token_signing_alg_values_supported: Vec<String>,
     /// The claims that tokens carry.
     pub claims_supported: Vec<String>,
@@ -87,8 +100,12 @@ pub struct AuthorizationServerMetadata {
 }
 
 impl AuthorizationServerMetadata {
-    /// The metadata of one organization.
-    pub fn new(public_url: &PublicUrl, organization: &Slug) -> Self {
+    /// The metadata of one organization, whose tokens are signed with these algorithms.
+    pub fn new(
+        public_url: &PublicUrl,
+        organization: &Slug,
+        algorithms: &BTreeSet<SigningAlgorithm>,
+    ) -> Self {
         let issuer = public_url.issuer(organization);
         let owned = |items: &[&str]| items.iter().map(ToString::to_string).collect();
         Self {
@@ -96,7 +113,10 @@ impl AuthorizationServerMetadata {
             response_types_supported: Vec::new(),
             grant_types_supported: Vec::new(),
             subject_types_supported: owned(&["public"]),
-            id_token_signing_alg_values_supported: owned(&["ES256"]),
+            id_token_signing_alg_values_supported: algorithms
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             claims_supported: owned(&[
                 "iss",
                 "aud",

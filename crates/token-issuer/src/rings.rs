@@ -1,6 +1,6 @@
 //! An organization's audiences and their key rings, as one immutable snapshot that issuing and verifying read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -22,7 +22,7 @@ use crate::metadata::PublicUrl;
 use crate::sealing::{CannotOpen, CannotSeal, Sealer};
 use crate::sessions::{AttributeHasher, CannotHash};
 use crate::signing_keys::{
-    self, HeaderExtras, KeyState, OpenedKey, RingId, StoredKey, VerifyingKey,
+    self, HeaderExtras, KeyState, OpenedKey, RingId, SigningAlgorithm, StoredKey, VerifyingKey,
 };
 use crate::templates::{Preset, RegisteredClaims, Template};
 
@@ -190,6 +190,12 @@ impl OrganizationIssuer {
     /// The keys that verify the tokens of one audience; `None` when there is no such audience.
     pub fn jwks_of(&self, audience: AudienceId) -> Option<&Jwks> {
         Some(&self.ring_of(audience)?.jwks)
+    }
+
+    /// The algorithms whose keys are in the JWKS.
+    pub fn algorithms(&self) -> BTreeSet<SigningAlgorithm> {
+        let all = self.rings.values().map(|ring| ring.audience.algorithm);
+        all.filter(|algorithm| !algorithm.is_symmetric()).collect()
     }
 
     fn build(

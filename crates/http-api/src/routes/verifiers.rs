@@ -9,13 +9,14 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 use key_admin::Slug;
 use serde::Serialize;
 use serde_json::Value;
-use storage::Versioned;
-use token_issuer::rings::JWKS_MAX_AGE_SECONDS;
+use storage::{AudienceId, Versioned};
+use token_issuer::rings::{JWKS_MAX_AGE_SECONDS, Jwks};
 use token_issuer::{AuthorizationServerMetadata, OrganizationIssuer};
 use utoipa::ToSchema;
 
 use crate::middleware::not_found;
 use crate::problem::{Problem, ProblemBody};
+use crate::query::PathPair;
 use crate::state::ApiState;
 
 /// The public keys that verify an organization's tokens (RFC 7517).
@@ -39,7 +40,7 @@ pub struct IssuerMetadata {
     grant_types_supported: Vec<String>,
     /// How subjects are named.
     subject_types_supported: Vec<String>,
-    /// The algorithms that tokens are signed with.
+    /// The algorithms that tokens are signed with, as far as they are verified with public keys.
     id_token_signing_alg_values_supported: Vec<String>,
     /// The claims that tokens carry.
     claims_supported: Vec<String>,
@@ -86,14 +87,48 @@ pub async fn get_jwks(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let organization = organization(&state, &slug).await?;
-    let jwks = organization.value.jwks();
-    let known = is_known(&headers, &jwks.etag);
+    Ok(key_set(&headers, organization.value.jwks()))
+}
+
+/// Get the public keys of one audience
+///
+/// The keys that verify its tokens, and no others. Empty for an audience whose tokens are signed with HS256: its secret is
+/// nobody's to read.
+#[utoipa::path(
+    get,
+    path = "/orgs/{slug}/audiences/{id}/jwks.json",
+    operation_id = "getAudienceJwks",
+    tag = "Verifiers",
+    params(
+        ("slug" = String, Path, description = "The organization's name in URLs"),
+        ("id" = String, Path, description = "The audience's identifier, `aud_…`"),
+    ),
+    responses(
+        (status = 200, description = "The keys", body = JsonWebKeySet, headers(("ETag" = String, description = "For `If-None-Match`"))),
+        (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
+        (status = 404, description = "There is no such organization, or it has no such audience", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(()),
+)]
+pub async fn get_audience_jwks(
+    State(state): State<ApiState>,
+    PathPair(slug, audience): PathPair<String, AudienceId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let organization = organization(&state, &slug).await?;
+    let jwks = organization.value.jwks_of(audience);
+    Ok(key_set(&headers, jwks.ok_or_else(not_found)?))
+}
+
+fn key_set(headers: &HeaderMap, jwks: &Jwks) -> Response {
+    let known = is_known(headers, &jwks.etag);
     let caching = [(header::ETAG, jwks.etag.to_string())];
     if known {
-        return Ok((StatusCode::NOT_MODIFIED, public(), caching).into_response());
+        return (StatusCode::NOT_MODIFIED, public(), caching).into_response();
     }
     let content_type = [(header::CONTENT_TYPE, "application/jwk-set+json")];
-    Ok((public(), caching, content_type, jwks.body.to_string()).into_response())
+    (public(), caching, content_type, jwks.body.to_string()).into_response()
 }
 
 /// Get the OpenID Connect discovery document
@@ -169,9 +204,10 @@ async fn metadata(
     State(state): State<ApiState>,
     Path(slug): Path<String>,
 ) -> Result<Response, Problem> {
-    organization(&state, &slug).await?;
+    let algorithms = organization(&state, &slug).await?.value.algorithms();
     let slug = Slug::parse(&slug).map_err(|_| not_found())?;
-    let metadata = AuthorizationServerMetadata::new(state.services.issuer.public_url(), &slug);
+    let public_url = state.services.issuer.public_url();
+    let metadata = AuthorizationServerMetadata::new(public_url, &slug, &algorithms);
     Ok((public(), Json(IssuerMetadata::from(metadata))).into_response())
 }
 

@@ -18,7 +18,8 @@ pub enum Edit<T> {
 }
 
 impl<T> Edit<T> {
-    pub(crate) fn apply(self, field: &mut T) {
+    /// Does it to the field.
+    pub fn apply(self, field: &mut T) {
         if let Self::Set(value) = self {
             *field = value;
         }

@@ -1,7 +1,10 @@
 //! Audiences: the relying parties that tokens are for.
 
+mod draft;
 mod encryption;
+mod fault;
 mod origin;
+mod patch;
 mod service;
 mod settings;
 pub(crate) mod store;
@@ -11,9 +14,12 @@ use storage::{AudienceId, OrganizationId, Timestamp};
 
 use crate::signing_keys::{RingId, SigningAlgorithm};
 
+pub use draft::AudienceDraft;
 pub use encryption::{EncryptionKey, InvalidEncryptionKey};
+pub use fault::AudienceFault;
 pub use origin::{InvalidOrigin, WebOrigin};
-pub use service::{AudienceError, AudiencePatch, NewAudience};
+pub use patch::{AudiencePatch, ClaimsPatch, SettingsPatch};
+pub use service::{AudienceError, NewAudience};
 pub use settings::{
     AudienceSettings, ClaimSettings, DEFAULT_TOKEN_BYTES, MAX_DATASETS, MAX_GRACE_SECONDS,
     MAX_ORIGINS, MAX_SESSION_SECONDS, MIN_TOKEN_BYTES, Renewal, SettingsFault, TokenFormat,

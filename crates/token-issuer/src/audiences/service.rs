@@ -2,15 +2,18 @@
 
 use key_admin::audit::{self, Act, Deed};
 use policy::{AudienceLimits, AudienceName};
+use secrecy::SecretSlice;
 use serde_json::{Value, json};
 use storage::{AudienceId, OrganizationId, StorageError, Transaction, record_change};
 
 use super::{
-    Audience, AudienceSettings, DEFAULT_AUDIENCE, MAX_AUD_BYTES, MAX_AUDIENCES, MAX_TTL_SECONDS,
-    SettingsFault, store,
+    Audience, AudienceFault, AudiencePatch, AudienceSettings, DEFAULT_AUDIENCE, MAX_AUD_BYTES,
+    MAX_AUDIENCES, MAX_TTL_SECONDS, store,
 };
 use crate::issuance::TokenIssuer;
-use crate::signing_keys::{self, GenerateError, SigningAlgorithm};
+use crate::signing_keys::{
+    self, GenerateError, ImportedKey, KeyState, SigningAlgorithm, StoredKey,
+};
 
 /// An audience to be.
 #[derive(Clone, Debug)]
@@ -25,17 +28,8 @@ pub struct NewAudience {
     pub limits: AudienceLimits,
     /// Everything else.
     pub settings: AudienceSettings,
-}
-
-/// A change of an audience; `None` keeps what is.
-#[derive(Clone, Debug, Default)]
-pub struct AudiencePatch {
-    /// The `aud` of its tokens from now on.
-    pub aud: Option<String>,
-    /// How long its tokens live from now on.
-    pub limits: Option<AudienceLimits>,
-    /// Everything else, as a whole.
-    pub settings: Option<AudienceSettings>,
+    /// The secret that signs, for HS256 alone; `None` for a fresh one, until the consumer's is imported.
+    pub secret: Option<SecretSlice<u8>>,
 }
 
 /// Why an audience was not made or changed. Nothing of it remains.
@@ -53,17 +47,9 @@ pub enum AudienceError {
     /// Requests that name no audience mean this one.
     #[error("the audience `{DEFAULT_AUDIENCE}` stays")]
     IsDefault,
-    /// `aud` is not usable.
-    #[error("`aud` has 1 to {MAX_AUD_BYTES} bytes, without control characters")]
-    Aud,
-    /// The lifetimes are not usable.
-    #[error(
-        "lifetimes are at least 1 second and at most {MAX_TTL_SECONDS}, the default no longer than the maximum"
-    )]
-    Lifetimes,
-    /// The settings are not usable; these are all their faults.
-    #[error("the settings are not usable")]
-    Settings(Vec<SettingsFault>),
+    /// The audience would be wrong; these are all its faults.
+    #[error("the audience would be wrong")]
+    Invalid(Vec<AudienceFault>),
     /// A key could not be made.
     #[error(transparent)]
     Keys(#[from] GenerateError),
@@ -86,6 +72,21 @@ impl TokenIssuer {
     pub async fn is_authorized_origin(&self, origin: &str) -> Result<bool, StorageError> {
         let mut read = self.database.read().await?;
         store::is_authorized_origin(read.conn(), origin).await
+    }
+
+    /// At most `limit` audiences of the organization, by name, those behind `after` where that is given.
+    pub async fn list_audiences(
+        &self,
+        organization: OrganizationId,
+        after: Option<&AudienceName>,
+        limit: u32,
+    ) -> Result<Vec<Audience>, StorageError> {
+        let mut found = self.audiences(organization).await?;
+        // Databases sort by rules of their own.
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        found.retain(|it| after.is_none_or(|after| it.name > *after));
+        found.truncate(limit as usize);
+        Ok(found)
     }
 
     /// One audience of the organization.
@@ -116,8 +117,19 @@ impl TokenIssuer {
             settings: new.settings,
             created_at: self.clock.now(),
         };
-        check(&audience)?;
-        let keys = self.rings.fresh_keys(&audience, audience.created_at)?;
+        let mut faults = faults_of(&audience);
+        if audience.name.as_str().parse::<AudienceId>().is_ok() {
+            faults.push(AudienceFault::Name);
+        }
+        let secret = match read_secret(audience.algorithm, new.secret) {
+            Ok(secret) if faults.is_empty() => secret,
+            Ok(_) => return Err(AudienceError::Invalid(faults)),
+            Err(fault) => {
+                faults.push(fault);
+                return Err(AudienceError::Invalid(faults));
+            }
+        };
+        let keys = self.first_keys(&audience, secret)?;
         let mut tx = self.database.write().await?;
         // First, for its lock: of two audiences made at once, the second is counted after the first.
         record_change(&mut tx, organization).await?;
@@ -152,16 +164,11 @@ impl TokenIssuer {
         let before = store::find(tx.conn(), organization, id).await?;
         let before = before.ok_or(AudienceError::NotFound)?;
         let mut after = before.clone();
-        if let Some(aud) = patch.aud {
-            after.aud = aud;
+        patch.apply(&mut after);
+        let faults = faults_of(&after);
+        if !faults.is_empty() {
+            return Err(AudienceError::Invalid(faults));
         }
-        if let Some(limits) = patch.limits {
-            after.limits = limits;
-        }
-        if let Some(settings) = patch.settings {
-            after.settings = settings;
-        }
-        check(&after)?;
         if seen(&before) == seen(&after) {
             return Ok(before);
         }
@@ -200,6 +207,23 @@ impl TokenIssuer {
         Ok(())
     }
 
+    /// The key that signs from now on, which may be a secret that the consumer gave out, and its successor.
+    fn first_keys(
+        &self,
+        audience: &Audience,
+        secret: Option<SecretSlice<u8>>,
+    ) -> Result<[StoredKey; 2], GenerateError> {
+        let now = audience.created_at;
+        let Some(secret) = secret else {
+            return self.rings.fresh_keys(audience, now);
+        };
+        let ring = audience.ring();
+        Ok([
+            self.rings.seal(ring, &secret, KeyState::Active, now)?,
+            self.rings.fresh_key(ring, KeyState::Next, now)?,
+        ])
+    }
+
     /// The end of every change of an audience and its ring: its event, the commit, and this node's knowledge of it.
     pub(crate) async fn commit_audience(
         &self,
@@ -221,21 +245,45 @@ impl TokenIssuer {
     }
 }
 
-fn check(audience: &Audience) -> Result<(), AudienceError> {
+fn read_secret(
+    algorithm: SigningAlgorithm,
+    secret: Option<SecretSlice<u8>>,
+) -> Result<Option<SecretSlice<u8>>, AudienceFault> {
+    let Some(secret) = secret else {
+        return Ok(None);
+    };
+    if !algorithm.is_symmetric() {
+        return Err(AudienceFault::SecretNotTaken);
+    }
+    Ok(Some(ImportedKey::Secret(secret).read(algorithm)?))
+}
+
+fn faults_of(audience: &Audience) -> Vec<AudienceFault> {
+    let mut faults = Vec::new();
     let aud = &audience.aud;
     let fits = (1..=MAX_AUD_BYTES).contains(&aud.len()) && aud.trim() == aud;
     if !fits || aud.chars().any(char::is_control) {
-        return Err(AudienceError::Aud);
+        faults.push(AudienceFault::Aud);
     }
     let AudienceLimits {
         default_ttl_seconds,
         max_ttl_seconds,
     } = audience.limits;
-    if !(1..=max_ttl_seconds).contains(&default_ttl_seconds) || max_ttl_seconds > MAX_TTL_SECONDS {
-        return Err(AudienceError::Lifetimes);
+    if !(1..=max_ttl_seconds).contains(&default_ttl_seconds) {
+        faults.push(AudienceFault::DefaultTtl);
+    }
+    if !(1..=MAX_TTL_SECONDS).contains(&max_ttl_seconds) {
+        faults.push(AudienceFault::MaxTtl);
     }
     let compiled = audience.settings.compile();
-    compiled.map(|_| ()).map_err(AudienceError::Settings)
+    faults.extend(
+        compiled
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .map(Into::into),
+    );
+    faults
 }
 
 /// What the audit trail shows of an audience.

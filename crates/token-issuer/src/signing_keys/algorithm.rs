@@ -50,6 +50,12 @@ impl SigningAlgorithm {
         Self::ALL.iter().copied().find(|it| it.as_str() == text)
     }
 
+    /// All their names, for people.
+    pub(crate) fn names() -> String {
+        let names: Vec<_> = Self::ALL.iter().map(|it| it.as_str()).collect();
+        names.join(", ")
+    }
+
     /// Do signer and verifier share one secret?
     pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256)

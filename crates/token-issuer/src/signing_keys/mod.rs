@@ -5,6 +5,7 @@
 //! at rest (see [`crate::sealing`]) and bound to organization, audience, `kid` and algorithm.
 
 mod algorithm;
+mod import;
 mod key_pair;
 mod service;
 pub(crate) mod store;
@@ -22,9 +23,10 @@ use crate::audiences::TokenType;
 use crate::sealing::{CannotOpen, CannotSeal, Sealer};
 
 pub use algorithm::SigningAlgorithm;
+pub use import::{ImportedKey, PrivateJwk, UnusableImport};
 pub(crate) use key_pair::KeyPair;
 pub use key_pair::UnusableKey;
-pub use service::{ListedKey, ROTATION_SECONDS, RingError};
+pub use service::{KeepRingsError, ListedKey, ROTATION_SECONDS, RingError};
 
 /// Where a key stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

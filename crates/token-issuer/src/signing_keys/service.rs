@@ -5,11 +5,10 @@
 //! JWKS until its last token has ended. Only retiring a key in an emergency breaks the last two, on purpose.
 
 use key_admin::Act;
-use secrecy::SecretSlice;
 use serde_json::{Value, json};
 use storage::{AudienceId, OrganizationId, StorageError, Timestamp, Transaction, record_change};
 
-use super::{GenerateError, KeyPair, KeyState, RingId, StoredKey, UnusableKey, store};
+use super::{GenerateError, ImportedKey, KeyState, RingId, StoredKey, UnusableImport, store};
 use crate::audiences::{self, Audience, MAX_TTL_SECONDS};
 use crate::issuance::TokenIssuer;
 use crate::rings::JWKS_MAX_AGE_SECONDS;
@@ -32,6 +31,17 @@ pub struct ListedKey {
     pub activated_at: Option<Timestamp>,
 }
 
+impl From<StoredKey> for ListedKey {
+    fn from(key: StoredKey) -> Self {
+        Self {
+            kid: key.kid,
+            state: key.state,
+            created_at: key.created_at,
+            activated_at: key.activated_at,
+        }
+    }
+}
+
 /// Why a ring was not changed. Nothing of the change remains.
 #[derive(Debug, thiserror::Error)]
 pub enum RingError {
@@ -50,13 +60,30 @@ pub enum RingError {
     /// The key is in a ring already.
     #[error("this key is in use already")]
     Exists,
-    /// The key is not one of the audience's algorithm.
+    /// The key cannot be used for the audience's algorithm.
     #[error(transparent)]
-    Unusable(#[from] UnusableKey),
+    Unusable(#[from] UnusableImport),
+    /// A key is not where it was read. Changes of a ring wait for each other, so this is a fault of ours.
+    #[error("a signing key was changed by somebody else at the same moment")]
+    Changed,
     /// A key could not be made.
     #[error(transparent)]
     Generate(#[from] GenerateError),
     /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Why not every ring was kept in order.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepRingsError {
+    /// Some rings failed; the others are in order.
+    #[error("{failed} changes of key rings failed; the log names each")]
+    Rings {
+        /// How many changes failed.
+        failed: usize,
+    },
+    /// What is due could not be read.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -71,13 +98,7 @@ impl TokenIssuer {
         let mut tx = self.database.snapshot().await?;
         find(&mut tx, organization, audience).await?;
         let keys = ring(&mut tx, organization, audience).await?;
-        let listed = keys.into_iter().map(|key| ListedKey {
-            kid: key.kid,
-            state: key.state,
-            created_at: key.created_at,
-            activated_at: key.activated_at,
-        });
-        Ok(listed.collect())
+        Ok(keys.into_iter().map(ListedKey::from).collect())
     }
 
     /// Lets the next key sign from now on, and makes another next one.
@@ -133,12 +154,10 @@ impl TokenIssuer {
                     .await?;
             }
             KeyState::Next => {
-                store::change_state(tx.conn(), key, KeyState::Retired, now).await?;
+                change_state(&mut tx, key, KeyState::Retired, now).await?;
                 self.add(&mut tx, audience.ring(), KeyState::Next).await?;
             }
-            KeyState::Previous => {
-                store::change_state(tx.conn(), key, KeyState::Retired, now).await?;
-            }
+            KeyState::Previous => change_state(&mut tx, key, KeyState::Retired, now).await?,
             KeyState::Retired => return Err(RingError::NoSuchKey),
         }
         let detail = json!({ "kid": kid, "was": key.state.as_str() });
@@ -154,12 +173,12 @@ impl TokenIssuer {
         act: &Act,
         organization: OrganizationId,
         audience: AudienceId,
-        private: SecretSlice<u8>,
-    ) -> Result<String, RingError> {
+        imported: ImportedKey,
+    ) -> Result<ListedKey, RingError> {
         let mut tx = self.database.write().await?;
         record_change(&mut tx, organization).await?;
         let audience = find(&mut tx, organization, audience).await?;
-        KeyPair::read(audience.algorithm, &private)?;
+        let private = imported.read(audience.algorithm)?;
         let keys = ring(&mut tx, organization, audience.id).await?;
         let now = self.clock.now();
         let key = self
@@ -169,54 +188,79 @@ impl TokenIssuer {
             return Err(RingError::Exists);
         }
         if let Some(next) = in_state(&keys, KeyState::Next) {
-            store::change_state(tx.conn(), next, KeyState::Retired, now).await?;
+            change_state(&mut tx, next, KeyState::Retired, now).await?;
         }
         store::insert(tx.conn(), &key).await?;
-        let kid = key.kid.clone();
+        let kid = key.kid;
         if audience.algorithm.is_symmetric() {
             let keys = ring(&mut tx, organization, audience.id).await?;
             self.advance(&mut tx, &audience, &keys, KeyState::Retired)
                 .await?;
         }
+        let keys = ring(&mut tx, organization, audience.id).await?;
+        let added = keys.into_iter().find(|key| key.kid == kid);
+        let added = added.ok_or(RingError::Changed)?;
         let detail = json!({ "kid": kid });
         self.commit_audience(act, tx, &audience, ("signing_key.import", detail))
             .await?;
-        Ok(kid)
+        Ok(added.into())
     }
 
     /// Rotates the rings whose key has signed for long enough, and retires previous keys whose last token has ended.
-    /// Called now and then on every node: each ring is locked, looked at again, and changed once.
-    pub async fn keep_rings(&self) -> Result<(), RingError> {
-        let now = self.clock.now();
-        let due = {
-            let mut read = self.database.read().await?;
-            store::due(read.conn(), now.plus_seconds(-ROTATION_SECONDS)).await?
-        };
-        for (organization, audience) in due {
-            match self
-                .rotate_signing_key(&Act::by_server(), organization, audience)
-                .await
-            {
-                Ok(())
-                | Err(RingError::NoSuchAudience | RingError::NotPublishedLongEnough { .. }) => {}
-                Err(error) => return Err(error),
-            }
+    /// Called now and then on every node: each ring is locked, looked at again, and changed once. A ring that fails is
+    /// logged, and keeps no other from its turn.
+    pub async fn keep_rings(&self) -> Result<(), KeepRingsError> {
+        let failed = self.rotate_due().await? + self.retire_ended().await?;
+        if failed == 0 {
+            Ok(())
+        } else {
+            Err(KeepRingsError::Rings { failed })
         }
-        self.retire_ended(now).await
     }
 
-    async fn retire_ended(&self, now: Timestamp) -> Result<(), RingError> {
+    /// How many rings that were due failed.
+    async fn rotate_due(&self) -> Result<usize, StorageError> {
+        let before = self.clock.now().plus_seconds(-ROTATION_SECONDS);
+        let due = {
+            let mut read = self.database.read().await?;
+            store::due(read.conn(), before).await?
+        };
+        let (act, mut failed) = (Act::by_server(), 0);
+        for (organization, audience) in due {
+            let rotated = self.rotate_signing_key(&act, organization, audience).await;
+            if let Err(error) = rotated
+                && !matches!(
+                    error,
+                    // Another node was first.
+                    RingError::NoSuchAudience | RingError::NotPublishedLongEnough { .. }
+                )
+            {
+                tracing::error!(%organization, %audience, %error, "a key ring was not rotated");
+                failed += 1;
+            }
+        }
+        Ok(failed)
+    }
+
+    /// How many keys that should go failed.
+    async fn retire_ended(&self) -> Result<usize, StorageError> {
+        let before = self.clock.now().plus_seconds(-PREVIOUS_SECONDS);
         let ended = {
             let mut read = self.database.read().await?;
-            store::left_before(read.conn(), now.plus_seconds(-PREVIOUS_SECONDS)).await?
+            store::left_before(read.conn(), before).await?
         };
-        for (organization, kid) in ended {
-            let mut tx = self.database.write().await?;
-            record_change(&mut tx, organization).await?;
-            store::retire_previous(tx.conn(), organization, &kid, now).await?;
-            tx.commit().await?;
+        let (act, mut failed) = (Act::by_server(), 0);
+        for (organization, audience, kid) in ended {
+            let retired = self.retire_signing_key(&act, organization, audience, &kid);
+            if let Err(error) = retired.await
+                // Another node was first.
+                && !matches!(error, RingError::NoSuchAudience | RingError::NoSuchKey)
+            {
+                tracing::error!(%organization, %audience, kid, %error, "a key was not retired");
+                failed += 1;
+            }
         }
-        Ok(())
+        Ok(failed)
     }
 
     /// The active key becomes `left_as`, the next one signs, and there is another next one.
@@ -230,11 +274,11 @@ impl TokenIssuer {
         let now = self.clock.now();
         let was = in_state(keys, KeyState::Active);
         if let Some(active) = was {
-            store::change_state(tx.conn(), active, left_as, now).await?;
+            change_state(tx, active, left_as, now).await?;
         }
         let signs = match in_state(keys, KeyState::Next) {
             Some(next) => {
-                store::change_state(tx.conn(), next, KeyState::Active, now).await?;
+                change_state(tx, next, KeyState::Active, now).await?;
                 next.kid.clone()
             }
             None => self.add(tx, audience.ring(), KeyState::Active).await?,
@@ -252,6 +296,20 @@ impl TokenIssuer {
         let key = self.rings.fresh_key(ring, state, self.clock.now())?;
         store::insert(tx.conn(), &key).await?;
         Ok(key.kid)
+    }
+}
+
+/// Moves a key on in its life; what was not moved takes the whole change with it.
+async fn change_state(
+    tx: &mut Transaction,
+    key: &StoredKey,
+    state: KeyState,
+    now: Timestamp,
+) -> Result<(), RingError> {
+    if store::change_state(tx.conn(), key, state, now).await? {
+        Ok(())
+    } else {
+        Err(RingError::Changed)
     }
 }
 

@@ -154,35 +154,18 @@ pub(crate) async fn due(
     )
 }
 
-/// Keys that stopped signing before this time.
+/// Keys that stopped signing before this time, each with its audience.
 pub(crate) async fn left_before(
     conn: Conn<'_>,
     before: Timestamp,
-) -> Result<Vec<(OrganizationId, String)>, StorageError> {
+) -> Result<Vec<(OrganizationId, AudienceId, String)>, StorageError> {
     fetch_all!(
         conn,
-        (OrganizationId, String),
-        "select organization_id, kid from signing_keys where state = 'previous' and retired_at < $1 order by kid",
+        (OrganizationId, AudienceId, String),
+        "select organization_id, audience_id, kid from signing_keys
+         where state = 'previous' and retired_at < $1 order by kid",
         before,
     )
-}
-
-/// Retires a previous key.
-pub(crate) async fn retire_previous(
-    conn: Conn<'_>,
-    organization: OrganizationId,
-    kid: &str,
-    now: Timestamp,
-) -> Result<(), StorageError> {
-    execute!(
-        conn,
-        "update signing_keys set state = 'retired', retired_at = $3
-         where organization_id = $1 and kid = $2 and state = 'previous'",
-        organization,
-        kid,
-        now,
-    )?;
-    Ok(())
 }
 
 /// The next private keys of all organizations by `kid`, whatever their state.

@@ -70,7 +70,25 @@ pub enum KeyIdRule {
     Given,
 }
 
+impl Given {
+    /// Where a new audience has it, as a JSON pointer into the request that makes it.
+    pub const fn pointer(self) -> &'static str {
+        match self {
+            Self::Audience => "/aud",
+            Self::Issuer => "/claims/registered/issuer",
+            Self::KeyId => "/claims/key_id",
+            Self::Secret => "/secret",
+        }
+    }
+}
+
 impl Preset {
+    /// The algorithms that the consumer verifies, as `alg` names them; the first is the one to use.
+    pub fn algorithm_names(&self) -> Vec<String> {
+        let names = self.algorithms.iter();
+        names.map(|algorithm| format!("{algorithm:?}")).collect()
+    }
+
     /// The preset of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         PRESETS.iter().find(|preset| preset.name == name)

@@ -1,10 +1,13 @@
 //! Audiences of every algorithm, and the life of their rings.
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use key_admin::Act;
+use key_admin::audit::{self, AuditFilter};
 use policy::{AudienceLimits, AudienceName};
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use storage::testing::on_both_engines;
 
@@ -13,7 +16,9 @@ use crate::audiences::{
     Audience, AudienceError, AudiencePatch, AudienceSettings, MAX_TTL_SECONDS, NewAudience,
 };
 use crate::rings::JWKS_MAX_AGE_SECONDS;
-use crate::signing_keys::{KeyPair, KeyState, ROTATION_SECONDS, RingError, SigningAlgorithm};
+use crate::signing_keys::{
+    ImportedKey, KeepRingsError, KeyPair, KeyState, ROTATION_SECONDS, RingError, SigningAlgorithm,
+};
 use crate::{IssueError, IssueRequest, IssuedToken, Origin};
 
 fn act() -> Act {
@@ -32,6 +37,7 @@ impl App {
                 max_ttl_seconds: 900,
             },
             settings: AudienceSettings::default(),
+            secret: None,
         };
         let issuer = &self.services.issuer;
         let act = act();
@@ -92,6 +98,17 @@ fn verifies(jwks: &JwkSet, audience: &Audience, token: &IssuedToken) -> bool {
     validation.validate_exp = false;
     let key = DecodingKey::from_jwk(jwk).unwrap();
     jsonwebtoken::decode::<Value>(text, &key, &validation).is_ok()
+}
+
+/// A fresh private key, as its owner would hand it in.
+fn imported(algorithm: SigningAlgorithm) -> ImportedKey {
+    let private = KeyPair::generate(algorithm).unwrap();
+    if algorithm.is_symmetric() {
+        return ImportedKey::Secret(private);
+    }
+    let base64 = BASE64_STANDARD.encode(private.expose_secret());
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n");
+    ImportedKey::Pem(pem.into())
 }
 
 #[tokio::test]
@@ -231,6 +248,54 @@ async fn rings_rotate_by_themselves_and_forget_keys_whose_tokens_have_ended() {
         app.waits(i64::from(MAX_TTL_SECONDS) + 61);
         issuer.keep_rings().await.unwrap();
         assert_eq!(app.states(&audience).await, rotated[..2]);
+
+        let filter = AuditFilter {
+            target_id: Some(audience.id.to_string()),
+            ..AuditFilter::default()
+        };
+        let (database, organization) = (&app.database, app.organization.id);
+        let events = audit::list(database, organization, &filter, None, 10).await;
+        let events: Vec<_> = events
+            .unwrap()
+            .into_iter()
+            .map(|it| (it.action, it.actor_kind))
+            .collect();
+        let event = |action: &str, actor: &str| (action.to_owned(), actor.to_owned());
+        assert_eq!(
+            events,
+            [
+                event("signing_key.retire", "server"),
+                event("signing_key.rotate", "server"),
+                event("audience.create", "command_line"),
+            ]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_ring_that_fails_keeps_no_other_from_its_turn() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let broken = app.adds(SigningAlgorithm::Es256).await;
+        let others = [
+            app.default().await,
+            app.adds(SigningAlgorithm::EdDsa).await,
+            app.adds(SigningAlgorithm::Ps256).await,
+        ];
+        let mut tx = app.database.write().await.unwrap();
+        let sql = "update audiences set name = 'No Name' where id = $1";
+        storage::execute!(tx.conn(), sql, broken.id).unwrap();
+        tx.commit().await.unwrap();
+        app.waits(ROTATION_SECONDS + 1);
+        let kept = app.services.issuer.keep_rings().await;
+        assert!(
+            matches!(kept, Err(KeepRingsError::Rings { failed: 1 })),
+            "{kept:?}"
+        );
+        for audience in &others {
+            assert_eq!(app.states(audience).await.len(), 3, "{}", audience.name);
+        }
     })
     .await;
 }
@@ -242,14 +307,14 @@ async fn an_imported_key_signs_after_a_rotation_and_a_shared_secret_at_once() {
         let issuer = &app.services.issuer;
         for &algorithm in SigningAlgorithm::ALL {
             let audience = app.adds(algorithm).await;
-            let private = KeyPair::generate(algorithm).unwrap();
-            let import = async |private: SecretSlice<u8>| {
+            let import = async |private: ImportedKey| {
                 let (organization, audience) = (app.organization.id, audience.id);
                 issuer
                     .import_signing_key(&act(), organization, audience, private)
                     .await
             };
-            let kid = import(private.clone()).await.unwrap();
+            let private = imported(algorithm);
+            let kid = import(private.clone()).await.unwrap().kid;
             let place = usize::from(!algorithm.is_symmetric());
             assert_eq!(app.states(&audience).await[place].0, kid, "{algorithm}");
             if algorithm.is_symmetric() {
@@ -260,7 +325,7 @@ async fn an_imported_key_signs_after_a_rotation_and_a_shared_secret_at_once() {
             app.rotates(&audience).await.unwrap();
             let token = app.issues_for(&audience).await.unwrap();
             assert!(app.verifies(&audience, &token).await, "{algorithm}");
-            let junk: SecretSlice<u8> = vec![0; 16].into();
+            let junk = ImportedKey::Secret(vec![0; 32].into());
             assert!(matches!(import(junk).await, Err(RingError::Unusable(_))));
         }
     })
@@ -301,11 +366,9 @@ async fn what_an_audience_cannot_be_changes_nothing() {
         let app = App::on(database).await;
         let (issuer, organization) = (&app.services.issuer, app.organization.id);
         let before = app.adds(SigningAlgorithm::Es256).await;
-        let limits = |default_ttl_seconds, max_ttl_seconds| AudiencePatch {
-            limits: Some(AudienceLimits {
-                default_ttl_seconds,
-                max_ttl_seconds,
-            }),
+        let limits = |least, most| AudiencePatch {
+            default_ttl_seconds: Some(least),
+            max_ttl_seconds: Some(most),
             ..AudiencePatch::default()
         };
         let named = |aud: &str| AudiencePatch {
@@ -315,7 +378,7 @@ async fn what_an_audience_cannot_be_changes_nothing() {
         let settings: AudienceSettings =
             serde_json::from_value(json!({ "max_token_bytes": 1 })).unwrap();
         let settings = AudiencePatch {
-            settings: Some(settings),
+            settings: settings.into(),
             ..AudiencePatch::default()
         };
         for bad in [
