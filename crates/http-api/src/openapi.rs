@@ -21,6 +21,7 @@ use crate::problem::ProblemBody;
         (name = "Session tokens", description = "The exchange: an API key for a session token"),
         (name = "API keys", description = "Make, watch, rotate and take back API keys"),
         (name = "Policy", description = "Roles, attributes and row rules: what may be granted, and what it means"),
+        (name = "Audiences", description = "Who tokens are for: what they look like, how long they live, and the keys that sign them"),
         (name = "Users", description = "People: who may log in, and what they may do"),
         (name = "Service accounts", description = "Programs that own API keys"),
         (name = "Organization", description = "The organization of the calling key, and its settings"),

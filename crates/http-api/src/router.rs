@@ -10,8 +10,8 @@ use utoipa_axum::routes;
 use crate::middleware::{catch_panics, finish, limit_time, not_found};
 use crate::refusals::record_refused;
 use crate::routes::{
-    account, api_keys, audit_events, authorize, docs, embed, health, organization, policy,
-    policy_explain, policy_simulate, service_accounts, session_tokens, users, verifiers,
+    account, api_keys, audiences, audit_events, authorize, docs, embed, health, organization,
+    policy, policy_explain, policy_simulate, service_accounts, session_tokens, users, verifiers,
 };
 use crate::state::ApiState;
 
@@ -73,10 +73,25 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
             policy::attributes::replace_attribute,
             policy::attributes::delete_attribute
         ))
+        .routes(routes!(
+            audiences::list_audiences,
+            audiences::create_audience
+        ))
+        .routes(routes!(
+            audiences::get_audience,
+            audiences::update_audience,
+            audiences::delete_audience
+        ))
+        .routes(routes!(audiences::presets::list_audience_presets))
+        .routes(routes!(audiences::signing_keys::list_signing_keys))
+        .routes(routes!(audiences::signing_keys::rotate_signing_key))
+        .routes(routes!(audiences::signing_keys::import_signing_key))
+        .routes(routes!(audiences::signing_keys::retire_signing_key))
         .routes(routes!(authorize::authorize))
         .routes(routes!(policy_explain::explain_policy))
         .routes(routes!(policy_simulate::simulate_policy))
         .routes(routes!(verifiers::get_jwks))
+        .routes(routes!(verifiers::get_audience_jwks))
         .routes(routes!(verifiers::get_openid_configuration))
         .routes(routes!(verifiers::get_authorization_server_metadata))
         .routes(routes!(

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod apikey;
+mod audience;
 mod organization;
 mod people;
 mod policy;
@@ -14,6 +15,10 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use apikey::{
     ApikeyAction, ApikeyCommand, CreateApikeyArgs, GetApikeyArgs, LimitArgs, LimitFlag,
     OneApikeyArgs, RevokeApikeyArgs, RotateApikeyArgs, SecretFormat, UpdateApikeyArgs,
+};
+pub(crate) use audience::{
+    AudienceAction, AudienceCommand, AudienceSettingArgs, CreateAudienceArgs, ImportKeyArgs,
+    KeyFileArgs, SigningKeyAction, SigningKeyCommand, UpdateAudienceArgs,
 };
 pub(crate) use organization::{
     CreateOrganizationArgs, OrganizationAction, OrganizationCommand, ShowOrganizationArgs,
@@ -86,6 +91,10 @@ pub(crate) enum Command {
     Role(RoleCommand),
     /// Show and remove attributes
     Attribute(AttributeCommand),
+    /// Make, show, change and remove audiences: who tokens are for, and what they look like
+    Audience(AudienceCommand),
+    /// Show, rotate, import and retire the keys that sign an audience's tokens
+    SigningKey(SigningKeyCommand),
     /// Show what was changed
     Audit(AuditCommand),
     /// Find Jeton API keys in files

@@ -92,6 +92,8 @@ async fn run_to_end(command: Command) -> Result<(), Failure> {
         }
         Command::Role(command) => commands::declarations::roles(command.action).await,
         Command::Attribute(command) => commands::declarations::attributes(command.action).await,
+        Command::Audience(command) => commands::audience::audiences(command.action).await,
+        Command::SigningKey(command) => commands::audience::signing_keys(command.action).await,
         Command::Scan(_) | Command::Policy(_) => Ok(()),
     }
 }

@@ -46,6 +46,8 @@ fn every_command_explains_itself() {
         &["policy", "rls"],
         &["role", "list"],
         &["attribute", "delete"],
+        &["audience", "create"],
+        &["signing-key", "import"],
         &["scan"],
         &["reseal"],
         &["completions"],

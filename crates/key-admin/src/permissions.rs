@@ -46,6 +46,10 @@ permissions! {
     PolicyRead = "policy:read",
     /// Change the policy.
     PolicyWrite = "policy:write",
+    /// Read audiences and their signing keys' names.
+    AudiencesRead = "audiences:read",
+    /// Make, change and remove audiences; rotate, import and retire their signing keys.
+    AudiencesWrite = "audiences:write",
     /// Ask what a token allows.
     TokensIntrospect = "tokens:introspect",
 }

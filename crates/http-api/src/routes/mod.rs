@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod api_keys;
+pub mod audiences;
 pub mod audit_events;
 pub mod authorize;
 pub mod docs;

@@ -84,3 +84,10 @@ pub(super) fn principal_state(name: &str) -> Result<PrincipalState, Problem> {
 pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
     String::deserialize(deserializer).map(SecretString::from)
 }
+
+/// The same, where it can be left out.
+pub(super) fn optional_secret<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    secret(deserializer).map(Some)
+}

@@ -1,6 +1,7 @@
 //! The commands that end by themselves.
 
 pub(crate) mod apikey;
+pub(crate) mod audience;
 pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod config;

@@ -126,6 +126,26 @@ operations! {
     ReplaceAttribute = "replaceAttribute" needs Some(Permission::PolicyWrite),
     /// Remove an attribute.
     DeleteAttribute = "deleteAttribute" needs Some(Permission::PolicyWrite),
+    /// List audiences.
+    ListAudiences = "listAudiences" needs Some(Permission::AudiencesRead),
+    /// Show an audience.
+    GetAudience = "getAudience" needs Some(Permission::AudiencesRead),
+    /// List what known consumers need.
+    ListAudiencePresets = "listAudiencePresets" needs Some(Permission::AudiencesRead),
+    /// List the keys of an audience.
+    ListSigningKeys = "listSigningKeys" needs Some(Permission::AudiencesRead),
+    /// Make an audience.
+    CreateAudience = "createAudience" needs Some(Permission::AudiencesWrite),
+    /// Change an audience.
+    UpdateAudience = "updateAudience" needs Some(Permission::AudiencesWrite),
+    /// Remove an audience.
+    DeleteAudience = "deleteAudience" needs Some(Permission::AudiencesWrite),
+    /// Let the next key of an audience sign.
+    RotateSigningKey = "rotateSigningKey" needs Some(Permission::AudiencesWrite),
+    /// Give an audience a key that was made elsewhere.
+    ImportSigningKey = "importSigningKey" needs Some(Permission::AudiencesWrite),
+    /// Take a key of an audience out of use.
+    RetireSigningKey = "retireSigningKey" needs Some(Permission::AudiencesWrite),
     /// Ask what a token allows.
     Authorize = "authorize" needs Some(Permission::TokensIntrospect),
     /// Ask which rows a token may see.

@@ -28,7 +28,7 @@ use crate::problem::{Problem, ProblemBody};
 use crate::query::{Query, decode_cursor, limit};
 use crate::state::ApiState;
 
-/// Which page of a policy's parts to list.
+/// Which page of named things to list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -76,7 +76,7 @@ pub struct PolicyChange {
 
 impl ListNamesQuery {
     /// How many to answer with, and behind which name.
-    fn page<N: FromStr>(&self) -> Result<(u32, Option<N>), Problem> {
+    pub(super) fn page<N: FromStr>(&self) -> Result<(u32, Option<N>), Problem> {
         let limit = limit(self.limit)?;
         let after = decode_cursor(self.cursor.as_deref(), |text| text.parse().ok())?;
         Ok((limit, after))

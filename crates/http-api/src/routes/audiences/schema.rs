@@ -1,0 +1,87 @@
+//! What the OpenAPI document says of types that belong to the issuer.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How tokens are signed (RFC 7518, RFC 8037).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SigningAlgorithm)]
+pub enum AlgorithmSchema {
+    /// ECDSA with P-256 and SHA-256: short, fast to sign, known to every library.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+    /// RSA with SHA-256.
+    RS256,
+    /// RSA-PSS with SHA-256.
+    PS256,
+    /// HMAC with SHA-256: a secret that the consumer shares, and could sign with as well. It is in no JWKS.
+    HS256,
+}
+
+/// How tokens are renewed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Renewal)]
+pub struct RenewalSchema {
+    /// How long after the first token the last one ends, in seconds.
+    #[schema(minimum = 1, maximum = 2_592_000)]
+    session_seconds: u32,
+    /// How long after its end a token can still be renewed, in seconds; 0 when left out.
+    #[schema(required = false, default = 0, minimum = 0, maximum = 300)]
+    grace_seconds: u32,
+    /// How long after it was issued a token can be renewed at most, in seconds; `null`: until its end and the grace.
+    #[schema(required = false, minimum = 1, maximum = 2_592_000)]
+    idle_seconds: Option<u32>,
+}
+
+/// The claims that the issuer sets. `iat`, `exp`, `jti` and `aud` are always there.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RegisteredClaims)]
+pub struct RegisteredSchema {
+    /// `iss`.
+    issuer: IssuerSchema,
+    /// `sub`.
+    subject: SubjectSchema,
+    /// Whether `client_id` names the API key that asked.
+    client_id: bool,
+    /// Whether `nbf` is there.
+    not_before: bool,
+}
+
+/// The value of `iss`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = IssuerClaim)]
+pub enum IssuerSchema {
+    /// The organization's issuer, where its keys are published.
+    Organization,
+    /// What the consumer knows this issuer by.
+    Given(String),
+}
+
+/// The value of `sub`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = SubjectClaim)]
+pub enum SubjectSchema {
+    /// The user.
+    User,
+    /// The user, who must be identified by a UUID in its canonical form; others are refused.
+    UserUuid,
+    /// The same for all; verifiers that work offline cannot see a revocation by subject.
+    Given(String),
+    /// None, with the same effect on revocations.
+    Omitted,
+}
+
+/// `typ` in the header of a token.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TokenType)]
+pub enum TypSchema {
+    /// An access token of RFC 9068.
+    #[serde(rename = "at+jwt")]
+    AccessToken,
+    /// Any JWT, for consumers that insist on it.
+    #[serde(rename = "JWT")]
+    Jwt,
+}

@@ -1,0 +1,191 @@
+//! What can be typed about audiences and their signing keys.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::commands::duration::{self, Longest};
+use crate::output::Format;
+
+#[derive(Debug, Args)]
+pub(crate) struct AudienceCommand {
+    #[command(subcommand)]
+    pub(crate) action: AudienceAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AudienceAction {
+    /// List audiences
+    #[command(after_help = "Example:\n  jeton audience list --output json")]
+    List(AudienceListArgs),
+    /// Show an audience
+    #[command(after_help = "Example:\n  jeton audience get analytics --output json")]
+    Get(OneAudienceArgs),
+    /// Make an audience; what is left out comes from the preset or the defaults
+    #[command(
+        after_help = "Examples:\n  jeton audience create --name analytics --max-ttl 15m\n  jeton audience create --name hasura --preset hasura\n  jeton audience create --name guests --preset superset-guest --aud https://bi.example.com \\\n      --secret-file - < secret"
+    )]
+    Create(Box<CreateAudienceArgs>),
+    /// Change an audience; what is left out stays as it is
+    #[command(
+        after_help = "Examples:\n  jeton audience update analytics --max-ttl 5m --default-ttl 5m\n  jeton audience update analytics --renew-for 8h --idle 30m --origin https://app.example.com\n  jeton audience update analytics --renew-for none"
+    )]
+    Update(Box<UpdateAudienceArgs>),
+    /// Remove an audience; its tokens verify nowhere any more
+    #[command(after_help = "Example:\n  jeton audience delete analytics")]
+    Delete(AudienceNameArgs),
+    /// List what an audience for a known consumer starts from
+    #[command(
+        after_help = "Examples:\n  jeton audience presets\n  jeton audience presets --output json"
+    )]
+    Presets(AudienceListArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AudienceListArgs {
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AudienceNameArgs {
+    /// The audience's name, or its identifier, `aud_…`
+    pub(crate) audience: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneAudienceArgs {
+    #[command(flatten)]
+    pub(crate) of: AudienceNameArgs,
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateAudienceArgs {
+    /// What requests will call it
+    #[arg(short, long)]
+    pub(crate) name: String,
+    /// Start from what a known consumer needs: see `jeton audience presets`
+    #[arg(long)]
+    pub(crate) preset: Option<String>,
+    /// How its tokens are signed; ES256 when left out
+    #[arg(long, value_parser = ["ES256", "EdDSA", "RS256", "PS256", "HS256"])]
+    pub(crate) algorithm: Option<String>,
+    /// A file that holds the shared secret of HS256, `-` for standard input; its text is the secret
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: AudienceSettingArgs,
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpdateAudienceArgs {
+    #[command(flatten)]
+    pub(crate) of: AudienceNameArgs,
+    #[command(flatten)]
+    pub(crate) settings: AudienceSettingArgs,
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+/// What can be set when an audience is made and afterwards.
+#[derive(Debug, Args)]
+pub(crate) struct AudienceSettingArgs {
+    /// The `aud` of its tokens
+    #[arg(long)]
+    pub(crate) aud: Option<String>,
+    /// How long its tokens live unless asked otherwise: a number and s, m, h or d
+    #[arg(long, value_name = "TIME", value_parser = duration::seconds)]
+    pub(crate) default_ttl: Option<u32>,
+    /// How long its tokens live at most
+    #[arg(long, value_name = "TIME", value_parser = duration::seconds)]
+    pub(crate) max_ttl: Option<u32>,
+    /// The longest token, in bytes
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_token_bytes: Option<u32>,
+    /// A web page that may renew its tokens, like <https://app.example.com>; repeat for more
+    #[arg(long = "origin", value_name = "ORIGIN")]
+    pub(crate) origins: Vec<String>,
+    /// How long a session lasts over all its renewals; `none` for no renewal
+    #[arg(long, value_name = "TIME", value_parser = duration::longest)]
+    pub(crate) renew_for: Option<Longest>,
+    /// How long after its end a token can still be renewed
+    #[arg(long, value_name = "TIME", value_parser = duration::seconds)]
+    pub(crate) grace: Option<u32>,
+    /// How long after it was issued a token can be renewed at most
+    #[arg(long, value_name = "TIME", value_parser = duration::seconds)]
+    pub(crate) idle: Option<u32>,
+    /// A file with the claim template, as JSON; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template_file: Option<PathBuf>,
+    /// The `iss` that the consumer knows this issuer by
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) issuer: Option<String>,
+    /// The `kid` that the consumer gave out
+    #[arg(long = "key-id", value_name = "TEXT")]
+    pub(crate) kid: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SigningKeyCommand {
+    #[command(subcommand)]
+    pub(crate) action: SigningKeyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SigningKeyAction {
+    /// List the keys of an audience that are in use
+    #[command(after_help = "Example:\n  jeton signing-key list default")]
+    List(OneAudienceArgs),
+    /// Let the next key sign from now on
+    #[command(after_help = "Example:\n  jeton signing-key rotate default")]
+    Rotate(OneAudienceArgs),
+    /// Take a key out of use at once, in an emergency: its tokens verify nowhere any more
+    #[command(
+        after_help = "Example:\n  jeton signing-key retire default kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+    )]
+    Retire(RetireKeyArgs),
+    /// Give an audience a key that was made elsewhere: it is the next one, a shared secret signs at once
+    #[command(
+        after_help = "Examples:\n  jeton signing-key import analytics --pem-file key.pem\n  jeton signing-key import guests --secret-file - < secret"
+    )]
+    Import(ImportKeyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RetireKeyArgs {
+    #[command(flatten)]
+    pub(crate) of: AudienceNameArgs,
+    /// The key's identifier, as `jeton signing-key list` shows it
+    pub(crate) kid: String,
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportKeyArgs {
+    #[command(flatten)]
+    pub(crate) of: AudienceNameArgs,
+    #[command(flatten)]
+    pub(crate) key: KeyFileArgs,
+    #[arg(short, long, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+/// Files that only their owner can read; `-` for standard input.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct KeyFileArgs {
+    /// A private key as PEM, not encrypted
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pem_file: Option<PathBuf>,
+    /// A private key as a JWK
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jwk_file: Option<PathBuf>,
+    /// The shared secret of HS256; the file's text is the secret
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+}
