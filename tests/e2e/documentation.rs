@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::support::{jeton_binary, repository, run_to_end};
 use policy::{FaultCode, ReasonCode};
+use token_issuer::audiences::AudienceFault;
 
 fn document(name: &str) -> String {
     std::fs::read_to_string(repository().join("docs").join(name)).unwrap()
@@ -34,6 +35,14 @@ fn every_fault_of_a_policy_is_documented() {
     }
 }
 
+#[test]
+fn every_fault_of_an_audience_is_documented() {
+    let errors = document("errors.md");
+    for code in AudienceFault::CODES {
+        assert!(errors.contains(&format!("| `{code}` | ")), "{code}");
+    }
+}
+
 /// Codes are string literals behind `Problem::new`, `Problem::unavailable` and the like; this finds those in the
 /// sources and asks for a line on each.
 #[test]
@@ -47,6 +56,7 @@ fn every_code_in_the_sources_is_documented() {
         "query.rs",
         "middleware/mod.rs",
         "routes/api_keys/mod.rs",
+        "routes/audiences/mod.rs",
         "routes/audit_events.rs",
         "routes/authorize.rs",
         "routes/health.rs",
@@ -123,6 +133,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "docs/claim-templates.md",
         "docs/master-secret.md",
         "docs/policy.md",
+        "docs/audiences.md",
     ] {
         let path = repository().join(document);
         let text = std::fs::read_to_string(&path).unwrap();

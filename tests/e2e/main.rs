@@ -12,12 +12,15 @@
 )]
 
 mod api_keys;
+mod audience_keys;
+mod audiences;
 mod audit;
 mod audit_refusals;
 mod authorize;
 mod bodies;
 mod cli;
 mod cli_apikey_update;
+mod cli_audiences;
 mod cli_http;
 mod cli_login;
 mod cli_organization;

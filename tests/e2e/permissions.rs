@@ -45,10 +45,13 @@ impl Documented {
     async fn call(&self, app: &App, key: Option<&str>) -> crate::support::Answer {
         let id = if self.path.contains("api-keys") {
             "key_000000000000"
+        } else if self.path.contains("audiences") {
+            "aud_00000000000000000000000000000000"
         } else {
             "own_00000000000000000000000000000000"
         };
         let path = self.path.replace("{id}", id).replace("{name}", "nothing");
+        let path = path.replace("{kid}", "nothing");
         let mut request = app
             .http
             .request(self.method.clone(), format!("{}{path}", app.server.url()));
