@@ -24,39 +24,17 @@ fn openssl(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+const CREATE: &str = "audience create --name analytics --aud https://bi.example.com --algorithm EdDSA
+    --default-ttl 1m --max-ttl 15m --max-token-bytes 2048
+    --origin https://a.example.com --origin https://b.example.com --renew-for 8h --grace 30s --idle 1h";
+
 #[tokio::test]
-async fn the_whole_life_of_an_audience() {
+async fn an_audience_is_made_and_shown() {
     on_both_engines(|app| async move {
         let directory = Directory::new(&app);
         let template = file(&directory, "template.json", r#"{ "role": "{{ role }}" }"#);
-        let create = [
-            "audience",
-            "create",
-            "--name",
-            "analytics",
-            "--aud",
-            "https://bi.example.com",
-            "--algorithm",
-            "EdDSA",
-            "--default-ttl",
-            "1m",
-            "--max-ttl",
-            "15m",
-            "--max-token-bytes",
-            "2048",
-            "--origin",
-            "https://a.example.com",
-            "--origin",
-            "https://b.example.com",
-            "--renew-for",
-            "8h",
-            "--grace",
-            "30s",
-            "--idle",
-            "1h",
-            "--template-file",
-            &template,
-        ];
+        let mut create: Vec<&str> = CREATE.split_whitespace().collect();
+        create.extend(["--template-file", &template]);
         let made = ok_json(&app, &create);
         assert_eq!(
             made["renewal"],
@@ -84,7 +62,16 @@ async fn the_whole_life_of_an_audience() {
             table.starts_with("NAME") && table.contains("analytics") && table.contains("default"),
             "{table}"
         );
+    })
+    .await;
+}
 
+#[tokio::test]
+async fn an_audience_is_changed_and_removed() {
+    on_both_engines(|app| async move {
+        let create: Vec<&str> = CREATE.split_whitespace().collect();
+        let made = ok_json(&app, &create);
+        let id = made["id"].as_str().unwrap();
         let changed = ok_json(
             &app,
             &[

@@ -372,17 +372,7 @@ impl Rings {
         Ok(())
     }
 
-    /// A fresh key of a ring.
-    pub(crate) fn fresh_key(
-        &self,
-        ring: RingId,
-        state: KeyState,
-        now: Timestamp,
-    ) -> Result<StoredKey, signing_keys::GenerateError> {
-        StoredKey::generate(&self.sealer, ring, state, now)
-    }
-
-    /// An imported key of a ring.
+    /// A key of a ring, fresh or imported.
     pub(crate) fn seal(
         &self,
         ring: RingId,

@@ -98,11 +98,6 @@ impl App {
             )
             .await
             .unwrap();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_mins(1))
-            .build()
-            .unwrap();
         let server = Jeton::start(&["serve"], &borrowed(&settings));
         settings.shrink_to_fit();
         let mut app = Self {
@@ -111,7 +106,7 @@ impl App {
             organization,
             owner,
             key: String::new(),
-            http,
+            http: client(),
             settings,
             _database: database,
         };
@@ -125,6 +120,8 @@ impl App {
         let mut environment = borrowed(&self.settings);
         environment.push(("JETON_LISTEN", &listen));
         self.server = Jeton::start(&["serve"], &environment);
+        // Connections that are kept lead to the server that ended.
+        self.http = client();
     }
 
     /// Changes a setting for the next start.
@@ -305,6 +302,11 @@ impl App {
             .unwrap()
             .0
     }
+}
+
+fn client() -> reqwest::Client {
+    let builder = reqwest::Client::builder().no_proxy();
+    builder.timeout(Duration::from_mins(1)).build().unwrap()
 }
 
 fn borrowed(settings: &[(String, String)]) -> Vec<(&str, &str)> {

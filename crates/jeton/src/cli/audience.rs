@@ -176,6 +176,7 @@ pub(crate) struct ImportKeyArgs {
 }
 
 /// Files that only their owner can read; `-` for standard input.
+#[expect(clippy::struct_field_names, reason = "they are the names of the flags")]
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct KeyFileArgs {

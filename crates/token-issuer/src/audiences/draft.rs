@@ -96,10 +96,8 @@ impl AudienceDraft {
 
 /// The first that the consumer verifies and this server signs with.
 fn first_algorithm(preset: &Preset) -> Option<SigningAlgorithm> {
-    let names = preset.algorithm_names().into_iter();
-    names
-        .filter_map(|name| SigningAlgorithm::parse(&name))
-        .next()
+    let mut names = preset.algorithm_names().into_iter();
+    names.find_map(|name| SigningAlgorithm::parse(&name))
 }
 
 fn settings_of(preset: &'static Preset) -> AudienceSettings {

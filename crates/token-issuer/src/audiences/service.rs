@@ -12,7 +12,7 @@ use super::{
 };
 use crate::issuance::TokenIssuer;
 use crate::signing_keys::{
-    self, GenerateError, ImportedKey, KeyState, SigningAlgorithm, StoredKey,
+    self, GenerateError, ImportedKey, KeyState, SigningAlgorithm, StoredKey, generate_aside,
 };
 
 /// An audience to be.
@@ -129,7 +129,7 @@ impl TokenIssuer {
                 return Err(AudienceError::Invalid(faults));
             }
         };
-        let keys = self.first_keys(&audience, secret)?;
+        let keys = self.first_keys(&audience, secret).await?;
         let mut tx = self.database.write().await?;
         // First, for its lock: of two audiences made at once, the second is counted after the first.
         record_change(&mut tx, organization).await?;
@@ -208,19 +208,20 @@ impl TokenIssuer {
     }
 
     /// The key that signs from now on, which may be a secret that the consumer gave out, and its successor.
-    fn first_keys(
+    async fn first_keys(
         &self,
         audience: &Audience,
         secret: Option<SecretSlice<u8>>,
     ) -> Result<[StoredKey; 2], GenerateError> {
-        let now = audience.created_at;
-        let Some(secret) = secret else {
-            return self.rings.fresh_keys(audience, now);
+        let (ring, now) = (audience.ring(), audience.created_at);
+        let first = match secret {
+            Some(secret) => secret,
+            None => generate_aside(ring.algorithm).await?,
         };
-        let ring = audience.ring();
+        let next = generate_aside(ring.algorithm).await?;
         Ok([
-            self.rings.seal(ring, &secret, KeyState::Active, now)?,
-            self.rings.fresh_key(ring, KeyState::Next, now)?,
+            self.rings.seal(ring, &first, KeyState::Active, now)?,
+            self.rings.seal(ring, &next, KeyState::Next, now)?,
         ])
     }
 

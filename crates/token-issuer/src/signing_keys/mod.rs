@@ -26,6 +26,7 @@ pub use algorithm::SigningAlgorithm;
 pub use import::{ImportedKey, PrivateJwk, UnusableImport};
 pub(crate) use key_pair::KeyPair;
 pub use key_pair::UnusableKey;
+pub(crate) use service::generate_aside;
 pub use service::{KeepRingsError, ListedKey, ROTATION_SECONDS, RingError};
 
 /// Where a key stands in its life.

@@ -5,10 +5,14 @@
 //! JWKS until its last token has ended. Only retiring a key in an emergency breaks the last two, on purpose.
 
 use key_admin::Act;
+use secrecy::SecretSlice;
 use serde_json::{Value, json};
 use storage::{AudienceId, OrganizationId, StorageError, Timestamp, Transaction, record_change};
 
-use super::{GenerateError, ImportedKey, KeyState, RingId, StoredKey, UnusableImport, store};
+use super::{
+    GenerateError, ImportedKey, KeyPair, KeyState, RingId, SigningAlgorithm, StoredKey,
+    UnusableImport, UnusableKey, store,
+};
 use crate::audiences::{self, Audience, MAX_TTL_SECONDS};
 use crate::issuance::TokenIssuer;
 use crate::rings::JWKS_MAX_AGE_SECONDS;
@@ -293,9 +297,23 @@ impl TokenIssuer {
         ring: RingId,
         state: KeyState,
     ) -> Result<String, RingError> {
-        let key = self.rings.fresh_key(ring, state, self.clock.now())?;
+        let private = generate_aside(ring.algorithm).await?;
+        let key = self.rings.seal(ring, &private, state, self.clock.now())?;
         store::insert(tx.conn(), &key).await?;
         Ok(key.kid)
+    }
+}
+
+/// Makes a private key on a thread that may block: for RSA that takes its time.
+pub(crate) async fn generate_aside(
+    algorithm: SigningAlgorithm,
+) -> Result<SecretSlice<u8>, GenerateError> {
+    match tokio::task::spawn_blocking(move || KeyPair::generate(algorithm)).await {
+        Ok(private) => Ok(private?),
+        Err(error) => {
+            tracing::error!(%error, "a signing key was not made");
+            Err(UnusableKey.into())
+        }
     }
 }
 

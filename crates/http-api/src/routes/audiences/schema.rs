@@ -20,6 +20,10 @@ pub enum AlgorithmSchema {
 }
 
 /// How tokens are renewed.
+#[expect(
+    clippy::struct_field_names,
+    reason = "durations of the API end in `_seconds`"
+)]
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Renewal)]
 pub struct RenewalSchema {
