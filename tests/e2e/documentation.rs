@@ -57,6 +57,8 @@ fn every_code_in_the_sources_is_documented() {
         "middleware/mod.rs",
         "routes/api_keys/mod.rs",
         "routes/audiences/mod.rs",
+        "routes/audiences/signing_keys.rs",
+        "routes/audiences/types.rs",
         "routes/audit_events.rs",
         "routes/authorize.rs",
         "routes/health.rs",
