@@ -53,6 +53,7 @@ async fn grown(engine: Engine) -> App {
                 max_ttl_seconds: 900,
             },
             settings: AudienceSettings::default(),
+            secret: None,
         };
         let made = services
             .issuer

@@ -127,6 +127,28 @@ pub(crate) struct AudienceSettingArgs {
     /// The `kid` that the consumer gave out
     #[arg(long = "key-id", value_name = "TEXT")]
     pub(crate) kid: Option<String>,
+    /// The Superset dataset of a table that row rules name, `orders=7`; `orders=none` for a table that is none; repeat for
+    /// all of them
+    #[arg(long = "dataset", value_name = "TABLE=ID", value_parser = dataset)]
+    pub(crate) datasets: Vec<(String, Option<i64>)>,
+    /// Encrypt its tokens for the public key in this file, a JWK
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["opaque", "signed"])]
+    pub(crate) encrypt_for: Option<PathBuf>,
+    /// Hand out references that only introspection resolves
+    #[arg(long, conflicts_with = "signed")]
+    pub(crate) opaque: bool,
+    /// Hand out signed tokens, which everybody can read
+    #[arg(long)]
+    pub(crate) signed: bool,
+}
+
+fn dataset(text: &str) -> Result<(String, Option<i64>), String> {
+    let (table, id) = text.split_once('=').ok_or("write TABLE=ID or TABLE=none")?;
+    let id = match id {
+        "none" => None,
+        id => Some(id.parse().map_err(|_| "the id of a dataset is a number")?),
+    };
+    Ok((table.to_owned(), id))
 }
 
 #[derive(Debug, Args)]

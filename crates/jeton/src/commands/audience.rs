@@ -150,12 +150,22 @@ async fn import(client: &Client, args: ImportKeyArgs) -> Result<(), Failure> {
     output::entry(&added, KEYS, args.output)
 }
 
+fn format(args: &AudienceSettingArgs) -> Result<Option<Value>, Failure> {
+    Ok(if let Some(file) = &args.encrypt_for {
+        Some(json!({ "kind": "encrypted", "key": json_file(file)? }))
+    } else if args.opaque {
+        Some(json!({ "kind": "opaque" }))
+    } else {
+        args.signed.then(|| json!({ "kind": "signed" }))
+    })
+}
+
 /// The members of requests that the flags speak of, but for the renewal.
 fn settings(args: &AudienceSettingArgs) -> Result<Map<String, Value>, Failure> {
     let mut members = Map::new();
     let mut claims = Map::new();
     if let Some(file) = &args.template_file {
-        claims.insert("template".into(), template(file)?);
+        claims.insert("template".into(), json_file(file)?);
     }
     if let Some(issuer) = &args.issuer {
         claims.insert(
@@ -166,8 +176,22 @@ fn settings(args: &AudienceSettingArgs) -> Result<Map<String, Value>, Failure> {
     if let Some(kid) = &args.kid {
         claims.insert("key_id".into(), json!(kid));
     }
+    if !args.datasets.is_empty() {
+        let datasets = args
+            .datasets
+            .iter()
+            .cloned()
+            .map(|(table, id)| (table, id.into()));
+        claims.insert(
+            "superset_datasets".into(),
+            Value::Object(datasets.collect()),
+        );
+    }
     if !claims.is_empty() {
         members.insert("claims".into(), claims.into());
+    }
+    if let Some(format) = format(args)? {
+        members.insert("format".into(), format);
     }
     if !args.origins.is_empty() {
         members.insert("authorized_origins".into(), json!(args.origins));
@@ -218,7 +242,7 @@ fn renewal(args: &AudienceSettingArgs, current: Option<Value>) -> Result<Option<
     Ok(Some(rule.into()))
 }
 
-fn template(file: &Path) -> Result<Value, Failure> {
+fn json_file(file: &Path) -> Result<Value, Failure> {
     let text = if file == Path::new("-") {
         std::io::read_to_string(std::io::stdin())
     } else {

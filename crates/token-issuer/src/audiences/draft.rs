@@ -112,6 +112,7 @@ fn settings_of(preset: &'static Preset) -> AudienceSettings {
             typ: typ.unwrap_or_default(),
             key_id: None,
             issuer_in_header: header.repeats_issuer,
+            ..ClaimSettings::default()
         },
         ..AudienceSettings::default()
     }

@@ -71,7 +71,7 @@ impl AudienceFault {
             Self::MaxTtl | Self::DefaultTtl => "out_of_range",
             Self::Settings(fault) => match fault {
                 SettingsFault::TokenBytes | SettingsFault::Renewal { .. } => "out_of_range",
-                SettingsFault::TooManyOrigins => "too_many",
+                SettingsFault::TooManyOrigins | SettingsFault::Datasets => "too_many",
                 SettingsFault::Claim(_) => "invalid_claim",
                 SettingsFault::KeyId => "invalid_key_id",
                 SettingsFault::Template(_) => "invalid_template",

@@ -1,12 +1,12 @@
 //! What shall be different about an audience, field by field: of two people who change different fields at the same
 //! moment, both get their way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use key_admin::Edit;
 use serde_json::Value;
 
-use super::{Audience, AudienceSettings, Renewal, TokenType, WebOrigin};
+use super::{Audience, AudienceSettings, Renewal, TokenFormat, TokenType, WebOrigin};
 use crate::templates::{IssuerClaim, SubjectClaim};
 
 /// A change of an audience. What is not spoken of stays as it is.
@@ -33,6 +33,8 @@ pub struct SettingsPatch {
     pub renewal: Edit<Option<Renewal>>,
     /// What the tokens say.
     pub claims: ClaimsPatch,
+    /// The form in which they leave.
+    pub format: Option<TokenFormat>,
 }
 
 /// A change of what tokens say.
@@ -54,6 +56,8 @@ pub struct ClaimsPatch {
     pub key_id: Edit<Option<String>>,
     /// Whether `iss` stands in the header, too.
     pub issuer_in_header: Option<bool>,
+    /// The Superset datasets of the tables that row rules name; all of them.
+    pub superset_datasets: Option<BTreeMap<String, Option<i64>>>,
 }
 
 impl AudiencePatch {
@@ -80,6 +84,8 @@ impl SettingsPatch {
         set(&mut claims.typ, said.typ);
         said.key_id.apply(&mut claims.key_id);
         set(&mut claims.issuer_in_header, said.issuer_in_header);
+        set(&mut claims.superset_datasets, said.superset_datasets);
+        set(&mut settings.format, self.format);
     }
 }
 
@@ -100,7 +106,9 @@ impl From<AudienceSettings> for SettingsPatch {
                 typ: Some(claims.typ),
                 key_id: Edit::Set(claims.key_id),
                 issuer_in_header: Some(claims.issuer_in_header),
+                superset_datasets: Some(claims.superset_datasets),
             },
+            format: Some(settings.format),
         }
     }
 }

@@ -86,6 +86,7 @@ async fn adds(app: &App, services: &Services, name: &str, algorithm: SigningAlgo
         algorithm,
         limits: DEFAULT_LIMITS,
         settings: AudienceSettings::default(),
+        secret: None,
     };
     let act = Act::on_command_line();
     let issuer = &services.issuer;

@@ -89,3 +89,47 @@ pub enum TypSchema {
     #[serde(rename = "JWT")]
     Jwt,
 }
+
+/// The form in which tokens leave.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[schema(as = TokenFormat)]
+pub enum FormatSchema {
+    /// A signed JWT, which everybody can read.
+    Signed,
+    /// A signed JWT inside a JWE (RFC 7516) with `ECDH-ES` and `A256GCM`: only the consumer can read it.
+    Encrypted {
+        /// The consumer's public key.
+        key: EncryptionKeySchema,
+    },
+    /// A random reference, `jts_…`, which only introspection resolves.
+    Opaque,
+}
+
+/// A public key to encrypt for: a JWK (RFC 7517) without its private part.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EncryptionKey)]
+pub struct EncryptionKeySchema {
+    /// The type of key.
+    #[schema(pattern = "^EC$")]
+    kty: String,
+    /// The curve.
+    #[schema(pattern = "^P-256$")]
+    crv: String,
+    /// The first coordinate, in base64url.
+    #[schema(pattern = "^[A-Za-z0-9_-]{43}$")]
+    x: String,
+    /// The second coordinate, in base64url.
+    #[schema(pattern = "^[A-Za-z0-9_-]{43}$")]
+    y: String,
+    /// The key's name, which stands in the header of each token.
+    #[schema(required = false, min_length = 1, max_length = 255)]
+    kid: String,
+    /// What the key is for.
+    #[serde(rename = "use")]
+    #[schema(required = false, pattern = "^enc$")]
+    usage: String,
+    /// The algorithm.
+    #[schema(required = false, pattern = "^ECDH-ES$")]
+    alg: String,
+}

@@ -1,6 +1,6 @@
 //! An audience in requests and answers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use key_admin::{Edit, Slug};
 use policy::AudienceName;
@@ -10,14 +10,15 @@ use serde_json::Value;
 use token_issuer::TokenIssuer;
 use token_issuer::audiences::{
     Audience, AudienceDraft, AudiencePatch, ClaimSettings, ClaimsPatch, NewAudience, Renewal,
-    SettingsPatch, TokenType, WebOrigin,
+    SettingsPatch, TokenFormat, TokenType, WebOrigin,
 };
 use token_issuer::signing_keys::SigningAlgorithm;
 use token_issuer::templates::{IssuerClaim, Preset, RegisteredClaims, SubjectClaim};
 use utoipa::ToSchema;
 
 use super::schema::{
-    AlgorithmSchema, IssuerSchema, RegisteredSchema, RenewalSchema, SubjectSchema, TypSchema,
+    AlgorithmSchema, FormatSchema, IssuerSchema, RegisteredSchema, RenewalSchema, SubjectSchema,
+    TypSchema,
 };
 use super::signing_keys::secret_bytes;
 use crate::errors::invalid_audience;
@@ -55,6 +56,9 @@ pub struct AudienceView {
     renewal: Option<Renewal>,
     /// What its tokens say.
     claims: ClaimsView,
+    /// The form in which its tokens leave.
+    #[schema(value_type = FormatSchema)]
+    format: TokenFormat,
     /// Where the keys of this audience alone are. Those of the whole organization are in its own JWKS.
     jwks_uri: String,
     /// When it was made.
@@ -80,6 +84,9 @@ pub struct ClaimsView {
     key_id: Option<String>,
     /// Whether `iss` stands in the header, too.
     issuer_in_header: bool,
+    /// The Superset datasets of the tables that row rules name, for `row_filters.superset` in a template; `null` for a
+    /// table that is none.
+    superset_datasets: BTreeMap<String, Option<i64>>,
 }
 
 /// A page of audiences, in the order of their names.
@@ -145,6 +152,10 @@ pub struct CreateAudienceRequest {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = ClaimsRequest, required = false)]
     claims: Option<Object<ClaimsRequest>>,
+    /// The form in which its tokens leave; signed when left out.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = FormatSchema, required = false)]
+    format: Option<Object<TokenFormat>>,
 }
 
 /// A change to an audience; what is left out stays as it is.
@@ -184,6 +195,10 @@ pub struct UpdateAudienceRequest {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = ClaimsRequest, required = false)]
     claims: Option<Object<ClaimsRequest>>,
+    /// The form in which its tokens leave.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = FormatSchema, required = false)]
+    format: Option<Object<TokenFormat>>,
 }
 
 /// What an audience's tokens say; what is left out is not spoken of.
@@ -215,6 +230,11 @@ pub struct ClaimsRequest {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = bool, required = false)]
     issuer_in_header: Option<bool>,
+    /// The Superset datasets of the tables that row rules name; `null` for a table that is none. While a table is missing
+    /// here, tokens of a template that names `row_filters.superset` are refused.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = std::collections::HashMap<String, Option<i64>>, required = false)]
+    superset_datasets: Option<BTreeMap<String, Option<i64>>>,
 }
 
 /// The claims that the issuer sets; what is left out is not spoken of.
@@ -256,6 +276,7 @@ impl AudienceView {
             authorized_origins: settings.authorized_origins,
             renewal: settings.renewal,
             claims: settings.claims.into(),
+            format: settings.format,
             created_at: audience.created_at.to_string(),
         }
     }
@@ -269,6 +290,7 @@ impl From<ClaimSettings> for ClaimsView {
             typ: claims.typ,
             key_id: claims.key_id,
             issuer_in_header: claims.issuer_in_header,
+            superset_datasets: claims.superset_datasets,
         }
     }
 }
@@ -292,6 +314,7 @@ impl CreateAudienceRequest {
             authorized_origins: self.authorized_origins,
             renewal: self.renewal,
             claims: self.claims,
+            format: self.format,
         };
         let draft = AudienceDraft {
             name: self.name,
@@ -317,6 +340,7 @@ impl From<UpdateAudienceRequest> for AudiencePatch {
                 authorized_origins: request.authorized_origins,
                 renewal: renewal.map_or(Edit::Keep, Edit::Set),
                 claims: claims.unwrap_or_default(),
+                format: request.format.map(|Object(format)| format),
             },
         }
     }
@@ -335,6 +359,7 @@ impl From<ClaimsRequest> for ClaimsPatch {
             typ: request.typ,
             key_id: request.key_id.map_or(Edit::Keep, Edit::Set),
             issuer_in_header: request.issuer_in_header,
+            superset_datasets: request.superset_datasets,
         }
     }
 }
