@@ -51,8 +51,9 @@ async fn an_audience_is_made_shown_changed_and_removed() {
             "claims": {
                 "template": { "role": "{{ role }}" },
                 "registered": { "issuer": "organization", "subject": "user", "client_id": false, "not_before": true },
-                "typ": "JWT", "key_id": "k-1", "issuer_in_header": true,
+                "typ": "JWT", "key_id": "k-1", "issuer_in_header": true, "superset_datasets": {},
             },
+            "format": { "kind": "signed" },
         });
         let made = make(&app, body.clone()).await;
         for member in ["id", "created_at"] {
@@ -228,7 +229,7 @@ async fn a_preset_fills_in_what_is_left_out_and_asks_for_what_only_the_consumer_
         for (name, places) in [
             ("superset-guest", json!(["/aud", "/secret"])),
             ("tableau", json!(["/claims/registered/issuer", "/claims/key_id", "/secret"])),
-            ("toucan-embed", json!(["/aud", "/claims/registered/issuer", "/algorithm"])),
+            ("toucan-embed", json!(["/aud", "/claims/registered/issuer"])),
         ] {
             let refused = call(&app, Method::POST, "", Some(json!({ "name": "a", "preset": name }))).await;
             let problem = refused.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_audience");

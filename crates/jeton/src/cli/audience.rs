@@ -70,7 +70,7 @@ pub(crate) struct CreateAudienceArgs {
     #[arg(long)]
     pub(crate) preset: Option<String>,
     /// How its tokens are signed; ES256 when left out
-    #[arg(long, value_parser = ["ES256", "EdDSA", "RS256", "PS256", "HS256"])]
+    #[arg(long, value_parser = ["ES256", "EdDSA", "RS256", "PS256", "RS512", "HS256"])]
     pub(crate) algorithm: Option<String>,
     /// A file that holds the shared secret of HS256, `-` for standard input; its text is the secret
     #[arg(long, value_name = "FILE")]

@@ -19,6 +19,9 @@ pub enum SigningAlgorithm {
     /// RSA-PSS with SHA-256.
     #[serde(rename = "PS256")]
     Ps256,
+    /// RSA with SHA-512, for Toucan, which verifies nothing else.
+    #[serde(rename = "RS512")]
+    Rs512,
     /// HMAC with SHA-256: a secret that the consumer shares, and could sign with as well. It is in no JWKS.
     #[serde(rename = "HS256")]
     Hs256,
@@ -31,6 +34,7 @@ impl SigningAlgorithm {
         Self::EdDsa,
         Self::Rs256,
         Self::Ps256,
+        Self::Rs512,
         Self::Hs256,
     ];
 
@@ -41,6 +45,7 @@ impl SigningAlgorithm {
             Self::EdDsa => "EdDSA",
             Self::Rs256 => "RS256",
             Self::Ps256 => "PS256",
+            Self::Rs512 => "RS512",
             Self::Hs256 => "HS256",
         }
     }
@@ -69,6 +74,7 @@ impl From<SigningAlgorithm> for jsonwebtoken::Algorithm {
             SigningAlgorithm::EdDsa => Self::EdDSA,
             SigningAlgorithm::Rs256 => Self::RS256,
             SigningAlgorithm::Ps256 => Self::PS256,
+            SigningAlgorithm::Rs512 => Self::RS512,
             SigningAlgorithm::Hs256 => Self::HS256,
         }
     }

@@ -101,7 +101,7 @@ const fn needs(algorithm: SigningAlgorithm) -> &'static str {
     match algorithm {
         SigningAlgorithm::Es256 => "a private key on the curve P-256",
         SigningAlgorithm::EdDsa => "an Ed25519 private key",
-        SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
+        SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 | SigningAlgorithm::Rs512 => {
             "an RSA private key of 2048 to 4096 bits"
         }
         SigningAlgorithm::Hs256 => "a shared secret of 32 to 1024 bytes",
@@ -147,7 +147,7 @@ fn from_pem(
             ec(EcdsaKeyPair::from_private_key_der(curve, der).ok()).ok_or(wrong)
         }
         SigningAlgorithm::EdDsa => ed25519(Ed25519KeyPair::from_pkcs8(der).ok()).ok_or(wrong),
-        SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
+        SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 | SigningAlgorithm::Rs512 => {
             let pair = RsaKeyPair::from_pkcs8(der).or_else(|_| RsaKeyPair::from_der(der));
             rsa(pair.ok()).ok_or(wrong)
         }
@@ -174,7 +174,11 @@ impl PrivateJwk {
                 let pair = Ed25519KeyPair::from_seed_and_public_key(&d, &x);
                 ed25519(pair.ok().filter(|_| d.len() == 32)).ok_or(wrong)
             }
-            (SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256, "RSA", _) => {
+            (
+                SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 | SigningAlgorithm::Rs512,
+                "RSA",
+                _,
+            ) => {
                 let components = KeyPairComponents {
                     public_key: PublicKeyComponents {
                         n: self.n.bytes("n")?,

@@ -5,7 +5,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
-    RSA_PSS_SHA256, RsaKeyPair,
+    RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaKeyPair,
 };
 use aws_lc_rs::{hmac, rsa};
 use base64::Engine;
@@ -35,6 +35,7 @@ pub(crate) enum KeyPair {
     EdDsa(Ed25519KeyPair),
     Rs256(RsaKeyPair),
     Ps256(RsaKeyPair),
+    Rs512(RsaKeyPair),
     Hs256(Box<hmac::Key>),
 }
 
@@ -48,7 +49,7 @@ impl KeyPair {
             SigningAlgorithm::EdDsa => Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new())
                 .map(|document| document.as_ref().to_vec())
                 .map_err(|_| UnusableKey)?,
-            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
+            SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 | SigningAlgorithm::Rs512 => {
                 let pair = rsa::KeyPair::generate(KeySize::Rsa2048).map_err(|_| UnusableKey)?;
                 let der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair);
                 der.map_err(|_| UnusableKey)?.as_ref().to_vec()
@@ -83,6 +84,7 @@ impl KeyPair {
             }
             SigningAlgorithm::Rs256 => Self::Rs256(rsa(bytes)?),
             SigningAlgorithm::Ps256 => Self::Ps256(rsa(bytes)?),
+            SigningAlgorithm::Rs512 => Self::Rs512(rsa(bytes)?),
             SigningAlgorithm::Hs256 if bytes.len() < MIN_SECRET_BYTES => return Err(UnusableKey),
             SigningAlgorithm::Hs256 => {
                 Self::Hs256(Box::new(hmac::Key::new(hmac::HMAC_SHA256, bytes)))
@@ -94,7 +96,7 @@ impl KeyPair {
     pub(crate) fn signature_bytes(&self) -> usize {
         match self {
             Self::Es256(_) | Self::EdDsa(_) => 64,
-            Self::Rs256(pair) | Self::Ps256(pair) => pair.public_modulus_len(),
+            Self::Rs256(pair) | Self::Ps256(pair) | Self::Rs512(pair) => pair.public_modulus_len(),
             Self::Hs256(_) => 32,
         }
     }
@@ -116,6 +118,7 @@ impl KeyPair {
             Self::EdDsa(pair) => Ok(pair.sign(input).as_ref().to_vec()),
             Self::Rs256(pair) => with_rsa(pair, &RSA_PKCS1_SHA256),
             Self::Ps256(pair) => with_rsa(pair, &RSA_PSS_SHA256),
+            Self::Rs512(pair) => with_rsa(pair, &RSA_PKCS1_SHA512),
             Self::Hs256(key) => Ok(hmac::sign(key, input).as_ref().to_vec()),
         }
     }
@@ -139,6 +142,7 @@ impl KeyPair {
             }
             Self::Rs256(pair) => (SigningAlgorithm::Rs256, rsa_jwk(pair)),
             Self::Ps256(pair) => (SigningAlgorithm::Ps256, rsa_jwk(pair)),
+            Self::Rs512(pair) => (SigningAlgorithm::Rs512, rsa_jwk(pair)),
             Self::Hs256(_) => return Ok(None),
         };
         jwk["use"] = "sig".into();

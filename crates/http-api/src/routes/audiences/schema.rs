@@ -15,6 +15,8 @@ pub enum AlgorithmSchema {
     RS256,
     /// RSA-PSS with SHA-256.
     PS256,
+    /// RSA with SHA-512, for Toucan.
+    RS512,
     /// HMAC with SHA-256: a secret that the consumer shares, and could sign with as well. It is in no JWKS.
     HS256,
 }
