@@ -312,9 +312,10 @@ mod tests {
 
     #[test]
     fn a_permission_reads_as_a_scope_value() {
-        let allow: RolePermission =
-            serde_json::from_str(r#"{"resource":"dashboard","action":"view"}"#).unwrap();
+        let json = r#"{"resource":"dashboard","action":"view"}"#;
+        let allow: RolePermission = serde_json::from_str(json).unwrap();
         assert_eq!(allow.to_string(), "dashboard:view");
+        assert_eq!(serde_json::to_string(&allow).unwrap(), json);
         let json = r#"{"resource":"dashboard/x","action":"*","effect":"deny"}"#;
         let deny: RolePermission = serde_json::from_str(json).unwrap();
         assert_eq!(deny.to_string(), "!dashboard/x:*");

@@ -1,8 +1,12 @@
 //! What is granted, and each way to be refused.
 
 mod ceiling;
+mod defaults;
+mod explain;
+mod grant;
 mod lifetime;
 mod refusal;
+mod replay;
 mod request;
 
 use serde_json::{Value, json};
