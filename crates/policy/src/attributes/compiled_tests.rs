@@ -270,3 +270,13 @@ fn allowed_values_and_those_of_roles_are_named() {
         assert_eq!(json!(named), expected);
     }
 }
+
+#[test]
+fn no_normalization_leaves_nothing_to_see_of_a_text() {
+    for c in '\0'..=char::MAX {
+        let text = c.to_string();
+        let nothing = is_blank(&text);
+        assert_eq!(is_blank(&text.to_lowercase()), nothing, "{text:?}");
+        assert_eq!(is_blank(text.trim()), nothing, "{text:?}");
+    }
+}
