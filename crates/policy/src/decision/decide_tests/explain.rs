@@ -41,7 +41,7 @@ fn named<const N: usize>(steps: [(&str, Outcome); N]) -> Vec<(String, Outcome)> 
         .into()
 }
 
-fn viewer(attributes: Value) -> Value {
+fn viewer(attributes: &Value) -> Value {
     json!({"user": {"roles": ["viewer"], "attributes": attributes}})
 }
 
@@ -50,7 +50,7 @@ async fn every_rule_of_a_grant_is_told_in_the_order_in_which_it_was_asked() {
     let ceiling = json!({
         "fixed_attributes": {"level": 3}, "allowed_attributes": {"tenant_id": ["t-1"]},
     });
-    let body = viewer(json!({"tenant_id": "t-1"}));
+    let body = viewer(&json!({"tenant_id": "t-1"}));
     let found = steps(&policy().await, ceiling, Some(&LIMITS), &body);
     let expected = named([
         ("roles.viewer", Allowed),
@@ -102,7 +102,7 @@ async fn a_role_adds_only_what_neither_key_nor_request_says() {
     ];
     for (ceiling, attributes, expected) in table {
         let asked = format!("{ceiling} {attributes}");
-        let found = steps(&policy, ceiling, Some(&LIMITS), &viewer(attributes));
+        let found = steps(&policy, ceiling, Some(&LIMITS), &viewer(&attributes));
         assert_eq!(found.contains(&by_role), expected, "{asked}");
     }
 }
@@ -124,7 +124,7 @@ async fn only_a_shorter_limit_narrows_the_usual_lifetime() {
         ),
     ];
     for (ceiling, rule, outcome) in table {
-        let body = viewer(json!({"tenant_id": "t-1"}));
+        let body = viewer(&json!({"tenant_id": "t-1"}));
         let found = steps(&policy, ceiling, Some(&LIMITS), &body);
         assert_eq!(found.last(), Some(&(rule.to_owned(), outcome)));
     }
