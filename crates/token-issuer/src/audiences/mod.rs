@@ -1,5 +1,6 @@
 //! Audiences: the relying parties that tokens are for.
 
+mod known_origins;
 mod origin;
 mod service;
 mod settings;
@@ -10,6 +11,7 @@ use storage::{AudienceId, OrganizationId, Timestamp};
 
 use crate::signing_keys::{RingId, SigningAlgorithm};
 
+pub(crate) use known_origins::KnownOrigins;
 pub use origin::{InvalidOrigin, WebOrigin};
 pub use service::{AudienceError, AudiencePatch, NewAudience};
 pub use settings::{
