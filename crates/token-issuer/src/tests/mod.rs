@@ -1,10 +1,14 @@
 //! The whole chain from an organization to an issued token, on both engines.
 
 mod checking;
+mod cutoffs;
 mod issuing;
 mod organizations;
+mod renewing;
+mod renewing_refused;
 mod rings;
 mod sensitive;
+mod settings;
 mod starting;
 mod tokens;
 mod usage;
