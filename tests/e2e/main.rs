@@ -49,6 +49,8 @@ mod policy_parts;
 mod policy_rows;
 mod policy_simulate;
 mod refusals;
+mod renewal;
+mod renewal_pages;
 mod support;
 mod swagger_ui;
 mod verifier_documents;
