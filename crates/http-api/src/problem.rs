@@ -19,7 +19,7 @@ pub struct Problem {
     errors: Vec<FieldProblem>,
     retry_after: Option<Duration>,
     limited: Option<Box<Limited>>,
-    challenges: &'static [&'static str],
+    wants_session_token: bool,
 }
 
 /// How an API key can be presented.
@@ -81,7 +81,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             limited: None,
-            challenges: API_KEYS,
+            wants_session_token: false,
         }
     }
 
@@ -125,7 +125,7 @@ impl Problem {
     /// Says that the operation wants a session token and no API key.
     #[must_use]
     pub fn wants_session_token(mut self) -> Self {
-        self.challenges = SESSION_TOKENS;
+        self.wants_session_token = true;
         self
     }
 
@@ -169,7 +169,12 @@ impl IntoResponse for Problem {
             limit_headers(headers, **limited);
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            for scheme in self.challenges {
+            let schemes = if self.wants_session_token {
+                SESSION_TOKENS
+            } else {
+                API_KEYS
+            };
+            for scheme in schemes {
                 headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
             }
         }

@@ -74,12 +74,12 @@ async fn a_cutoff_of_any_kind_voids_what_fits_and_nothing_that_comes_later() {
         let kid = jsonwebtoken::decode_header(text(&app.grants(asked()).await));
         let kid = kid.unwrap().kid.unwrap();
         let value = |name: &str, value: Value| CutoffTarget::attribute(name, canonical(&value));
-        let of = CutoffTarget::new;
+        let of = |kind, value: &str| CutoffTarget::new(kind, value);
         let key = app.caller.key_id().to_string();
-        for (fits, other) in [
+        let cases = vec![
             (CutoffTarget::organization(), None),
             (
-                of(CutoffKind::ApiKey, &*key),
+                of(CutoffKind::ApiKey, &key),
                 Some(of(CutoffKind::ApiKey, "key_000000000000")),
             ),
             (
@@ -91,7 +91,7 @@ async fn a_cutoff_of_any_kind_voids_what_fits_and_nothing_that_comes_later() {
                 Some(of(CutoffKind::Audience, "other")),
             ),
             (
-                of(CutoffKind::SigningKey, &*kid),
+                of(CutoffKind::SigningKey, &kid),
                 Some(of(CutoffKind::SigningKey, "other")),
             ),
             (
@@ -108,18 +108,20 @@ async fn a_cutoff_of_any_kind_voids_what_fits_and_nothing_that_comes_later() {
             ),
             (value("level", json!(7)), Some(value("level", json!("7")))),
             (value("person", hash), Some(value("person", json!("p-1")))),
-        ] {
+        ];
+        for (fits, other) in cases {
             let token = app.grants(asked()).await;
             if let Some(other) = &other {
                 app.cuts_off(other).await;
                 check(&app, text(&token)).await.unwrap();
             }
             app.cuts_off(&fits).await;
-            app.is_void(&token, &format!("{fits:?}")).await;
+            let why = format!("{fits:?}");
+            Box::pin(app.is_void(&token, &why)).await;
             app.clock.advance_seconds(1);
             let later = app.grants(asked()).await;
             check(&app, text(&later)).await.unwrap();
-            app.renews(text(&later)).await.unwrap();
+            Box::pin(app.renews(text(&later))).await.unwrap();
         }
     })
     .await;
