@@ -1,18 +1,21 @@
 // Embed a page in another, as docs/embedding.md says, and see tokens arrive, in a real browser.
 //
-//   node embed.mjs JETON_URL
+//   JETON_API_KEY=jtn_… node embed.mjs JETON_URL
 //
-// The script comes from the server at JETON_URL, the two pages from the document. Each page has an origin of its own,
-// and the renewals a server of their own, which keeps their contract with tokens of two seconds.
-// Prints {"issued", "renewed", "iframe", "held", "component", "stranger", "leaks", "faults"}.
+// The script, the first token and the renewals come from the server at JETON_URL, the two pages from the document. Each
+// page has an origin of its own. Prints the host page's origin, so that somebody can authorize it, and waits for a line on
+// standard input. Then it embeds until the session ends, and prints
+// {"issued", "iframe", "held", "component", "stranger", "unauthorized", "after", "leaks", "faults"}.
 
-import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { createInterface } from "node:readline";
 import { stripVTControlCharacters } from "node:util";
 import { launch } from "./chromium.mjs";
 
-const LIFE = { expires_in: 2, refresh_in: 1.5 };
+/** The life of a token, in seconds. */
+const LIFE = 3;
+const RENEW = "/v1/session-tokens/renew";
 const document = await readFile(new URL("../../docs/embedding.md", import.meta.url), "utf8");
 
 /** The text behind a fence of one kind. */
@@ -38,40 +41,28 @@ const html = (response, text, headers = {}) =>
 const json = (response, status, body, headers = {}) =>
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
 
-/** The renewals' server: a token is renewed once, while it lives, for one origin, without cookies. */
-class Renewals {
+/** The host's backend: the only place that has the API key. */
+class Backend {
   issued = [];
-  renewed = 0;
-  faults = [];
-  over = false;
-  #tokens = new Map();
+  #jeton;
 
-  issue() {
-    const token = `opaque-${randomUUID()}`;
-    this.#tokens.set(token, { end: performance.now() + LIFE.expires_in * 1000, renewed: false });
-    this.issued.push(token);
-    return { token, token_type: "Bearer", ...LIFE };
+  constructor(jeton) {
+    this.#jeton = jeton;
   }
 
-  handle(host, request, response, body) {
-    const { method, headers, url } = request;
-    const allowed = headers.origin === host;
-    const cors = allowed ? { "access-control-allow-origin": host, "access-control-expose-headers": "retry-after" } : {};
-    if (method === "OPTIONS") {
-      const allow = { "access-control-allow-methods": "POST", "access-control-allow-headers": "authorization" };
-      return response.writeHead(204, { ...cors, ...allow }).end();
-    }
-    if (method !== "POST" || url !== "/v1/session-tokens/renew") this.faults.push(`${method} ${url}`);
-    if (headers.cookie || body.length) this.faults.push("a renewal with cookies or a body");
-    const token = this.#tokens.get(headers.authorization?.replace(/^Bearer /, ""));
-    const refuse = (status, code) => json(response, status, { status, code }, cors);
-    if (!allowed) return refuse(403, "origin_not_authorized");
-    if (this.over) return refuse(403, "session_ended");
-    if (!token || token.end < performance.now()) return refuse(401, "token_not_active");
-    if (token.renewed) return refuse(409, "already_renewed");
-    token.renewed = true;
-    this.renewed += 1;
-    json(response, 201, this.issue(), cors);
+  async issue() {
+    const answer = await fetch(`${this.#jeton}/v1/session-tokens`, {
+      method: "POST",
+      headers: { authorization: `ApiKey ${process.env.JETON_API_KEY}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        user: { id: "user-42", roles: ["viewer"], attributes: { tenant_id: "t-1" } },
+        ttl_seconds: LIFE,
+      }),
+    });
+    if (answer.status !== 201) throw new Error(`no first token: ${answer.status}`);
+    const { token, expires_in, refresh_in } = await answer.json();
+    this.issued.push(token);
+    return { token, expires_in, refresh_in };
   }
 }
 
@@ -94,30 +85,50 @@ const MORE = (stranger) => `<iframe src="${stranger}/"></iframe><x-board></x-boa
   }));
 </script>`;
 
-async function origins(jeton, renewals) {
+async function origins(jeton, backend) {
   const stranger = await serve((_, response) => html(response, STRANGER));
-  const renewal = await serve((...exchange) => renewals.handle(host.origin, ...exchange));
   const app = await serve((_, response) => {
     const page = fenced("html embedded").replaceAll("https://www.example.com", host.origin);
     html(response, `${page}${RECORD}`);
   });
-  const host = await serve((request, response) => {
+  const host = await serve(async (request, response) => {
     if (request.method === "POST" && request.url === "/dashboard-token") {
       const own = /login=yes/.test(request.headers.cookie);
-      return own ? json(response, 200, renewals.issue()) : json(response, 401, {});
+      return own ? json(response, 200, await backend.issue()) : json(response, 401, {});
     }
     if (request.url !== "/") return response.writeHead(204).end();
     const page = fenced("html page")
       .replaceAll("https://jeton.example.com", jeton)
-      .replaceAll("https://app.example.com", app.origin)
-      .replace("fetchToken:", `renewUrl: '${renewal.origin}/v1/session-tokens/renew', fetchToken:`);
+      .replaceAll("https://app.example.com", app.origin);
     const policy =
-      `default-src 'none'; img-src 'self'; script-src ${jeton} 'unsafe-inline'; connect-src 'self' ${renewal.origin}; ` +
+      `default-src 'none'; img-src 'self'; script-src ${jeton} 'unsafe-inline'; connect-src 'self' ${jeton}; ` +
       `frame-src ${app.origin} ${stranger.origin}`;
     const headers = { "content-security-policy": policy, "set-cookie": "login=yes; HttpOnly; SameSite=Strict" };
     html(response, `<!doctype html>${page}${MORE(stranger.origin)}`, headers);
   });
-  return { stranger, renewal, app, host };
+  return { stranger, app, host };
+}
+
+/** What a page of an origin that nobody authorized gets, and whether the token is as good as before. */
+async function unauthorized(context, jeton, origins, backend) {
+  const { token } = await backend.issue();
+  backend.issued.pop();
+  const page = await context.newPage();
+  await page.goto(`${origins.stranger.origin}/`);
+  const tried = await page.evaluate(
+    async ([url, authorization]) => {
+      try {
+        return (await fetch(url, { method: "POST", headers: { authorization } })).status;
+      } catch (error) {
+        return error.name;
+      }
+    },
+    [jeton + RENEW, `Bearer ${token}`],
+  );
+  const headers = { authorization: `Bearer ${token}`, origin: origins.host.origin };
+  const renewed = await fetch(jeton + RENEW, { method: "POST", headers });
+  await page.close();
+  return { tried, renewed: renewed.status };
 }
 
 /** Where a token must not be. */
@@ -134,19 +145,30 @@ async function leaks(page, context, urls, tokens) {
 }
 
 async function main(jeton) {
-  const renewals = new Renewals();
-  const { stranger, renewal, app, host } = await origins(new URL(jeton).origin, renewals);
+  const backend = new Backend(jeton);
+  const all = await origins(jeton, backend);
+  const { stranger, app, host } = all;
+  console.log(host.origin);
+  const authorized = createInterface(process.stdin);
+  await new Promise((resolve) => authorized.once("line", resolve));
+  authorized.close();
   const browser = await launch();
   try {
     const context = await browser.newContext();
-    context.setDefaultTimeout(60_000);
+    context.setDefaultTimeout(240_000);
+    const refused = await unauthorized(context, jeton, all, backend);
     const page = await context.newPage();
-    const { faults } = renewals;
     const urls = [];
-    page.on("request", (request) => urls.push(request.url()));
+    const renewals = [];
+    const faults = [];
+    page.on("request", (request) => {
+      urls.push(request.url());
+      if (request.url().startsWith(jeton) && request.method() !== "GET") renewals.push(request);
+    });
     page.on("console", (message) => {
-      // The refusal that ends the test is one, as browsers see it.
-      if (message.type() === "error" && !renewals.over) faults.push(`console: ${message.text()}`);
+      // The refusal that ends the session is one, as browsers see it.
+      const end = /status of 403/.test(message.text());
+      if (message.type() === "error" && !end) faults.push(`console: ${message.text()}`);
     });
     context.on("weberror", (error) => faults.push(`uncaught: ${error.error()}`));
     await page.goto(`${host.origin}/`);
@@ -156,35 +178,47 @@ async function main(jeton) {
       const counted = (wanted) => received.filter(({ type }) => type === wanted.type).length >= wanted.count;
       return embedded.waitForFunction(counted, { type, count });
     };
-    let count = 3;
-    do await got("jeton:token", ++count);
-    while (renewals.renewed < 3);
-    const leaked = await leaks(page, context, urls, renewals.issued);
-    renewals.over = true;
+    await got("jeton:token", 3);
+    const received = await embedded.evaluate(() => received);
+    const tokens = received.map(({ token }) => token).filter(Boolean);
+    const leaked = await leaks(page, context, urls, [...backend.issued, ...tokens]);
     await got("jeton:end", 1);
+    // Whatever wakes a page must not wake it any more; a request of its own shows that those before it are through.
+    const before = renewals.length + backend.issued.length;
+    await page.evaluate(async () => {
+      for (const type of ["focus", "online", "pageshow"]) dispatchEvent(new Event(type));
+      document.dispatchEvent(new Event("visibilitychange"));
+      await fetch("/nothing");
+    });
+    for (const request of renewals) {
+      const { cookie } = await request.allHeaders();
+      const plain = request.method() === "POST" && request.url() === jeton + RENEW;
+      if (!plain || cookie || request.postData()) faults.push(`${request.method()} ${request.url()}`);
+    }
     return {
-      issued: renewals.issued,
-      renewed: renewals.renewed,
+      issued: backend.issued,
       iframe: await embedded.evaluate(() => received),
       held: await embedded.evaluate(() => token),
       component: await page.evaluate(() => received),
       stranger: await foreign.evaluate(() => received),
+      unauthorized: refused,
+      after: renewals.length + backend.issued.length - before,
       leaks: leaked,
       faults,
     };
   } finally {
     await browser.close();
-    for (const { server } of [stranger, renewal, app, host]) server.close();
+    for (const { server } of [stranger, app, host]) server.close();
   }
 }
 
 const [jeton] = process.argv.slice(2);
-if (!jeton || !process.env.JETON_TEST_CHROMIUM) {
-  console.error("usage: JETON_TEST_CHROMIUM=PATH node embed.mjs JETON_URL");
+if (!jeton || !process.env.JETON_TEST_CHROMIUM || !process.env.JETON_API_KEY) {
+  console.error("usage: JETON_TEST_CHROMIUM=PATH JETON_API_KEY=KEY node embed.mjs JETON_URL");
   process.exit(2);
 }
 try {
-  console.log(JSON.stringify(await main(jeton)));
+  console.log(JSON.stringify(await main(new URL(jeton).origin)));
 } catch (error) {
   console.error(`embed: ${stripVTControlCharacters(error.message)}`);
   process.exitCode = 1;

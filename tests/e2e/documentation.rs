@@ -69,6 +69,7 @@ fn every_code_in_the_sources_is_documented() {
         "routes/policy/roles.rs",
         "routes/policy/row_filters.rs",
         "routes/principals.rs",
+        "routes/renewals.rs",
         "routes/service_accounts.rs",
         "routes/users.rs",
     ];

@@ -5,7 +5,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use key_admin::Act;
+use policy::{AudienceLimits, AudienceName};
 use serde_json::{Value, json};
+use token_issuer::audiences::{AudienceSettings, NewAudience};
+use token_issuer::signing_keys::SigningAlgorithm;
 
 use crate::support::{App, node, on_both_engines, python, repository};
 
@@ -36,7 +40,17 @@ fn libraries() -> [Library; 3] {
 }
 
 impl Library {
-    fn verify(&self, app: &App, (issuer, audience): (&str, &str), tokens: &[String]) -> Vec<Value> {
+    fn verify(&self, app: &App, claims: (&str, &str), tokens: &[String]) -> Vec<Value> {
+        self.verify_with(app, SigningAlgorithm::Es256, claims, tokens)
+    }
+
+    fn verify_with(
+        &self,
+        app: &App,
+        algorithm: SigningAlgorithm,
+        (issuer, audience): (&str, &str),
+        tokens: &[String],
+    ) -> Vec<Value> {
         let mut child = Command::new(&self.program)
             .arg(repository().join(self.script))
             .env("NO_PROXY", "127.0.0.1")
@@ -44,7 +58,8 @@ impl Library {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let task = json!({ "jwks_url": app.jwks_url(), "issuer": issuer, "audience": audience, "tokens": tokens });
+        let task = json!({ "jwks_url": app.jwks_url(), "issuer": issuer, "audience": audience,
+                           "algorithm": algorithm, "tokens": tokens });
         child
             .stdin
             .take()
@@ -98,6 +113,44 @@ async fn independent_libraries_accept_our_tokens() {
                 library.name
             );
             assert_eq!(claims["roles"], json!(["viewer"]));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn independent_libraries_accept_tokens_of_every_published_algorithm() {
+    on_both_engines(|app| async move {
+        let published = SigningAlgorithm::ALL.iter().copied();
+        for algorithm in published.filter(|it| !it.is_symmetric()) {
+            let name = algorithm.as_str().to_lowercase();
+            let new = NewAudience {
+                name: AudienceName::parse(&name).unwrap(),
+                aud: None,
+                algorithm,
+                limits: AudienceLimits {
+                    default_ttl_seconds: 300,
+                    max_ttl_seconds: 300,
+                },
+                settings: AudienceSettings::default(),
+                secret: None,
+            };
+            let (issuer, act) = (&app.services.issuer, Act::on_command_line());
+            let made = issuer.create_audience(&act, app.organization.id, new);
+            made.await.unwrap();
+            app.server_sees_changes().await;
+            let request = json!({
+                "user": { "id": "user-42", "roles": ["viewer"], "attributes": { "tenant_id": "t-1" } },
+                "audience": name,
+            });
+            let token = app.issue(&request).await.token();
+            for library in libraries() {
+                let claims = (&*app.issuer(), &*name);
+                let results = library.verify_with(&app, algorithm, claims, std::slice::from_ref(&token));
+                let (library, result) = (library.name, &results[0]);
+                assert_eq!(result["ok"], true, "{library} {algorithm}: {result}");
+                assert_eq!(result["header"]["alg"], algorithm.as_str());
+            }
         }
     })
     .await;

@@ -53,6 +53,8 @@ mod policy_rows;
 mod policy_simulate;
 mod preset_tokens;
 mod refusals;
+mod renewal;
+mod renewal_pages;
 mod reseal;
 mod support;
 mod swagger_ui;

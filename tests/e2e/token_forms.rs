@@ -99,7 +99,7 @@ async fn an_opaque_token_says_nothing_and_is_resolved_by_the_issuer() {
         for forged in [
             format!("{token}A"),
             token.to_lowercase(),
-            "jts_".to_owned() + &"A".repeat(43),
+            format!("jts_{}", "A".repeat(43)),
             token.replacen("jts_", "", 1),
         ] {
             assert_eq!(

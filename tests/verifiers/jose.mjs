@@ -10,11 +10,11 @@ const { createRemoteJWKSet, errors, jwtVerify } = await import("jose");
 // RFC 9068, section 2.2
 const requiredClaims = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"];
 
-async function verify(token, keys, { issuer, audience }) {
+async function verify(token, keys, { issuer, audience, algorithm }) {
   const { protectedHeader, payload } = await jwtVerify(token, keys, {
     issuer,
     audience,
-    algorithms: ["ES256"],
+    algorithms: [algorithm],
     typ: "at+jwt",
     requiredClaims,
   });

@@ -15,8 +15,8 @@ from joserfc.jwk import KeySet
 REQUIRED_CLAIMS = ["exp", "sub", "client_id", "iat", "jti"]
 
 
-def verify(token: str, keys: KeySet, claims: jwt.JWTClaimsRegistry) -> dict:
-    verified = jwt.decode(token, keys, algorithms=["ES256"])
+def verify(token: str, keys: KeySet, claims: jwt.JWTClaimsRegistry, algorithm: str) -> dict:
+    verified = jwt.decode(token, keys, algorithms=[algorithm])
     # joserfc takes a set's only key for a token that names none.
     if "kid" not in verified.header:
         raise ValueError("no kid")
@@ -45,10 +45,10 @@ def main() -> None:
             aud={"essential": True, "value": job["audience"]},
             **{name: {"essential": True} for name in REQUIRED_CLAIMS},
         )
-        tokens = job["tokens"]
+        algorithm, tokens = job["algorithm"], job["tokens"]
     except (JoseError, OSError, ValueError, KeyError, TypeError) as error:
         sys.exit(f"joserfc: {type(error).__name__}: {error}")
-    json.dump([result(token, keys, claims) for token in tokens], sys.stdout)
+    json.dump([result(token, keys, claims, algorithm) for token in tokens], sys.stdout)
 
 
 main()

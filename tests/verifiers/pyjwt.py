@@ -1,6 +1,6 @@
 """Verify session tokens as a resource server that uses PyJWT would.
 
-Reads {"jwks_url", "issuer", "audience", "tokens": [...]} from stdin and prints one result per token, in order:
+Reads {"jwks_url", "issuer", "audience", "algorithm", "tokens": [...]} from stdin and prints one result per token, in order:
 {"ok": true, "header", "claims"} or {"ok": false, "error"}. Exits 1 when it could not judge the tokens at all.
 """
 
@@ -13,12 +13,12 @@ import jwt
 REQUIRED_CLAIMS = ["iss", "exp", "aud", "sub", "client_id", "iat", "jti"]
 
 
-def verify(token: str, keys: jwt.PyJWKClient, issuer: str, audience: str) -> dict:
+def verify(token: str, keys: jwt.PyJWKClient, issuer: str, audience: str, algorithm: str) -> dict:
     key = keys.get_signing_key(jwt.get_unverified_header(token).get("kid"))
     verified = jwt.decode_complete(
         token,
         key,
-        algorithms=["ES256"],
+        algorithms=[algorithm],
         audience=audience,
         issuer=issuer,
         options={"require": REQUIRED_CLAIMS},
@@ -43,10 +43,10 @@ def main() -> None:
         # One fetch per run: an unknown `kid` may not trigger another within the cool-down.
         keys = jwt.PyJWKClient(job["jwks_url"], lifespan=3600, cooldown_duration=3600)
         keys.get_signing_keys()
-        issuer, audience, tokens = job["issuer"], job["audience"], job["tokens"]
+        rules, tokens = (job["issuer"], job["audience"], job["algorithm"]), job["tokens"]
     except (jwt.PyJWTError, ValueError, KeyError) as error:
         sys.exit(f"pyjwt: {type(error).__name__}: {error}")
-    json.dump([result(token, keys, issuer, audience) for token in tokens], sys.stdout)
+    json.dump([result(token, keys, *rules) for token in tokens], sys.stdout)
 
 
 main()

@@ -15,7 +15,9 @@ use token_issuer::audiences::{AudienceError, AudienceFault};
 use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
 use token_issuer::sessions::RecordError;
 use token_issuer::signing_keys::RingError;
-use token_issuer::{ExplainError, IssueError, SimulateError, StartError};
+use token_issuer::{
+    CheckTokenError, ExplainError, IssueError, RenewError, SimulateError, StartError,
+};
 
 use crate::middleware::not_found;
 use crate::problem::{FieldProblem, Problem};
@@ -282,6 +284,67 @@ impl From<IssueError> for Problem {
             }
         }
     }
+}
+
+impl From<RenewError> for Problem {
+    fn from(error: RenewError) -> Self {
+        use RenewError as E;
+        match error {
+            E::Token(_) => token_not_active(),
+            E::TooManyFailures(limited) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_failed_attempts",
+                "Too many session tokens from this address were not valid lately; no further one is checked for now.",
+            )
+            .limited(limited),
+            E::Origin => origin_not_authorized(),
+            E::NotRenewable => forbidden("not_renewable", &error),
+            E::SessionEnded => forbidden("session_ended", &error),
+            E::AlreadyRenewed => conflict("already_renewed", &error),
+            E::Issue(IssueError::Refused(denial)) => not_granted_any_more(&refused(&denial)),
+            E::Issue(IssueError::Claims(claims)) => match claims.refusal() {
+                Some(_) => not_granted_any_more(&IssueError::Claims(claims).into()),
+                None => Self::internal(&claims),
+            },
+            E::Issue(error) => error.into(),
+            E::Check(error) => match error {
+                CheckTokenError::Inactive(_) => token_not_active(),
+                CheckTokenError::Rings(error) => error.into(),
+                CheckTokenError::Storage(error) => error.into(),
+            },
+            E::Key(error) => error.into(),
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+/// Why a token is not active is not told: who asks may have it from anybody.
+pub(crate) fn token_not_active() -> Problem {
+    Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "token_not_active",
+        "Present an active session token: `Authorization: Bearer eyJ…`.",
+    )
+    .wants_session_token()
+}
+
+/// The page may not renew tokens.
+pub(crate) fn origin_not_authorized() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "origin_not_authorized",
+        "The request's `Origin` is none that may renew tokens of this audience.",
+    )
+}
+
+/// A page is told why in one word. What else the policy and the key say is for the backend.
+fn not_granted_any_more(refused: &Problem) -> Problem {
+    let status = match refused.status() {
+        StatusCode::FORBIDDEN => StatusCode::UNPROCESSABLE_ENTITY,
+        status => status,
+    };
+    let detail = "What the token grants would not be granted any more.";
+    Problem::new(status, refused.code(), detail)
 }
 
 impl From<ExplainError> for Problem {

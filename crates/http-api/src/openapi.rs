@@ -57,6 +57,15 @@ impl Modify for SecuritySchemes {
             }),
         );
         components.add_security_scheme(
+            "SessionToken",
+            SecurityScheme::Http({
+                let mut bearer = Http::new(HttpAuthScheme::Bearer);
+                bearer.bearer_format = Some("JWT".into());
+                bearer.description = Some("A session token, `eyJ…`, as a bearer token.".into());
+                bearer
+            }),
+        );
+        components.add_security_scheme(
             "ApiKeyAuthorization",
             header(
                 "Authorization",
@@ -118,6 +127,39 @@ impl IntoResponses for BodyProblems {
             ("413", "The body is longer than 64 KiB"),
             ("415", "The body is not `application/json`"),
             ("422", "A field is unknown, missing or wrong"),
+        ])
+    }
+}
+
+/// What the renewal of a token can answer.
+pub(crate) struct RenewalProblems;
+
+impl IntoResponses for RenewalProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            ("400", "The request has a body"),
+            (
+                "401",
+                "`token_not_active`: this is no session token, or it ended too long ago",
+            ),
+            (
+                "403",
+                "`session_ended`: the session is over or was revoked, and a new one begins with the backend; `origin_not_authorized`; `not_renewable`",
+            ),
+            ("409", "`already_renewed`: the token was traded before"),
+            (
+                "422",
+                "What the token grants would not be granted any more; `code` is one of those of issuing",
+            ),
+            (
+                "429",
+                "Too many tokens from this address that were not valid; see `Retry-After`",
+            ),
+            ("500", "A fault in the server"),
+            (
+                "503",
+                "The database cannot answer at the moment, and nothing was done; see `Retry-After`",
+            ),
         ])
     }
 }

@@ -19,7 +19,13 @@ pub struct Problem {
     errors: Vec<FieldProblem>,
     retry_after: Option<Duration>,
     limited: Option<Box<Limited>>,
+    wants_session_token: bool,
 }
+
+/// How an API key can be presented.
+const API_KEYS: &[&str] = &["ApiKey realm=\"jeton\"", "Bearer realm=\"jeton\""];
+/// How a session token is presented (RFC 6750 section 3).
+const SESSION_TOKENS: &[&str] = &["Bearer realm=\"jeton\", error=\"invalid_token\""];
 
 /// One thing that is wrong with the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -75,6 +81,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             limited: None,
+            wants_session_token: false,
         }
     }
 
@@ -113,6 +120,13 @@ impl Problem {
         let retry_after = limited.retry_after;
         self.limited = Some(Box::new(limited));
         self.retry_after(retry_after)
+    }
+
+    /// Says that the operation wants a session token and no API key.
+    #[must_use]
+    pub fn wants_session_token(mut self) -> Self {
+        self.wants_session_token = true;
+        self
     }
 
     /// The stable name.
@@ -155,7 +169,12 @@ impl IntoResponse for Problem {
             limit_headers(headers, **limited);
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            for scheme in ["ApiKey realm=\"jeton\"", "Bearer realm=\"jeton\""] {
+            let schemes = if self.wants_session_token {
+                SESSION_TOKENS
+            } else {
+                API_KEYS
+            };
+            for scheme in schemes {
                 headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(scheme));
             }
         }

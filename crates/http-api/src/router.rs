@@ -7,11 +7,12 @@ use tower::ServiceBuilder;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::middleware::{catch_panics, finish, limit_time, not_found};
+use crate::middleware::{catch_panics, finish, limit_time, not_found, share_with_pages};
 use crate::refusals::record_refused;
 use crate::routes::{
     account, api_keys, audiences, audit_events, authorize, docs, embed, health, organization,
-    policy, policy_explain, policy_simulate, service_accounts, session_tokens, users, verifiers,
+    policy, policy_explain, policy_simulate, renewals, service_accounts, session_tokens, users,
+    verifiers,
 };
 use crate::state::ApiState;
 
@@ -20,6 +21,7 @@ use crate::state::ApiState;
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(session_tokens::issue_session_token))
+        .routes(routes!(renewals::renew_session_token))
         .routes(routes!(account::get_account))
         .routes(routes!(
             organization::get_organization,
@@ -118,6 +120,7 @@ pub(crate) fn surrounded(router: Router<ApiState>, state: &ApiState) -> Router {
         .layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(state.clone(), finish))
+                .layer(from_fn_with_state(state.clone(), share_with_pages))
                 .layer(catch_panics())
                 .layer(from_fn_with_state(state.clone(), limit_time))
                 .layer(from_fn_with_state(state.clone(), record_refused)),

@@ -101,7 +101,7 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
 }
 
 /// Who is counted as one client: one budget per IPv4 address and per IPv6 /64, which is what one subscriber gets.
-pub(crate) fn network_of(client: IpAddr) -> IpAddr {
+pub fn network_of(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => {

@@ -13,9 +13,11 @@ use policy::{
 use secrecy::SecretString;
 use storage::{ChangeFeed, Clock, Database, SessionId, Versioned};
 
+use crate::audiences::KnownOrigins;
 use crate::claims::{Chain, Claims, ClaimsError, Occasion, SignedToken};
 use crate::metadata::PublicUrl;
 use crate::refusals;
+use crate::renewal::FailedRenewals;
 use crate::revocation::Revocations;
 use crate::rings::{OrganizationIssuer, Ring, Rings, Shape, StartError};
 use crate::sessions::{AttributeHasher, RecordError, Recorded, Recorder};
@@ -101,6 +103,8 @@ pub struct TokenIssuer {
     pub(crate) recorder: Recorder,
     pub(crate) revocations: Revocations,
     pub(crate) refusals: Arc<RefusalLog>,
+    pub(crate) failed_renewals: FailedRenewals,
+    pub(crate) known_origins: KnownOrigins,
     pub(crate) hasher: Arc<AttributeHasher>,
     pub(crate) policy: Arc<PolicyService>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -243,23 +247,24 @@ impl TokenIssuer {
         (organization, key): (&Slug, &ApiKey),
         grant: Grant,
     ) -> Result<Claims, IssueError> {
-        self.claims_in_chain(ring, (organization, key), grant, None)
+        let place = (SessionId::new(&*self.clock), None);
+        self.claims_in_chain(ring, (organization, key), grant, place)
             .await
     }
 
-    /// The same for a token that goes on with a chain of renewals.
+    /// The same for a token with this id, which may go on with a chain of renewals.
     pub(crate) async fn claims_in_chain(
         &self,
         ring: &Ring,
         (organization, key): (&Slug, &ApiKey),
         grant: Grant,
-        chain: Option<Chain>,
+        (id, chain): (SessionId, Option<Chain>),
     ) -> Result<Claims, IssueError> {
         let occasion = Occasion {
             ring,
             key,
             organization,
-            id: SessionId::new(&*self.clock),
+            id,
             now: self.clock.now(),
             chain,
             superset_rules: self.superset_rules(ring, key, &grant).await?,

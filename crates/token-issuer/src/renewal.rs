@@ -3,31 +3,48 @@
 //! The token alone is the credential, and the page's origin is checked. A token is renewed once: of two attempts with the
 //! same one, the second is refused and recorded, for one of them is not the page's. What is granted is decided again,
 //! with the policy and the API key as they are now.
+//!
+//! The order of the checks decides who learns what. Who has no genuine token learns nothing; who has one learns what has
+//! become of it, and only on a page of its audience.
+
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use key_admin::rate_limit::{Buckets, Limited, RateLimit, network_of};
 use key_admin::{ApiKeyContext, AuthenticateError, Refusal, Slug};
 use policy::operations::markers::IssueSessionToken;
 use policy::{GrantRequest, NotPermitted, Permitted};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use storage::{SessionId, StorageError, Timestamp};
+use storage::{Clock, SessionId, StorageError, Timestamp, Versioned};
 
-use crate::audiences::{Renewal, WebOrigin};
-use crate::checking::{CheckTokenError, CheckedToken, InactiveToken};
-use crate::claims::{Chain, reference_of};
+use crate::audiences::Renewal;
+use crate::checking::{CheckTokenError, CheckedToken, GenuineToken, InactiveToken};
+use crate::claims::{Chain, SignedToken, reference_of};
 use crate::issuance::{IssueError, IssuedToken, Origin, TokenIssuer};
 use crate::refusals;
-use crate::rings::Ring;
+use crate::rings::{OrganizationIssuer, Ring};
 use crate::services::Services;
 use crate::sessions::{self, Session};
+
+/// How often one address may present what is no token.
+const FAILURES: RateLimit = RateLimit {
+    per_minute: 60,
+    burst: 60,
+};
+const MAX_ADDRESSES: usize = 100_000;
 
 /// Why a token was not renewed.
 #[derive(Debug, thiserror::Error)]
 pub enum RenewError {
-    /// It is no token that can be renewed now: forged, revoked, or ended too long ago.
+    /// It is no token that can be renewed now: forged, unknown, or over for too long.
     #[error("the token is not active")]
     Token(#[source] InactiveToken),
+    /// Too much from this address was no token lately; nothing was checked.
+    #[error("too many failed attempts from this address")]
+    TooManyFailures(Limited),
     /// Its audience does not allow it, or the token lacks what deciding again needs.
     #[error("tokens of this audience are not renewed")]
     NotRenewable,
@@ -37,7 +54,7 @@ pub enum RenewError {
     /// It has been renewed before.
     #[error("the token has been renewed already")]
     AlreadyRenewed,
-    /// The session is over, or the API key that began it may not act any more.
+    /// The session is over or was revoked, or the API key that began it may not act any more.
     #[error("the session has ended")]
     SessionEnded,
     /// The keys of the organization could not be read.
@@ -79,6 +96,28 @@ impl From<NotPermitted> for RenewError {
     }
 }
 
+/// How often each address has presented what is no token.
+#[derive(Debug)]
+pub(crate) struct FailedRenewals(Buckets<IpAddr>);
+
+impl FailedRenewals {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self(Buckets::new(clock, MAX_ADDRESSES))
+    }
+}
+
+/// A token that may be renewed now, as far as it and its audience are concerned.
+#[derive(Debug)]
+struct Renewable {
+    token: CheckedToken,
+    issuer: Arc<Versioned<OrganizationIssuer>>,
+    /// The id of the next token.
+    next: SessionId,
+    chain: Chain,
+    /// What is left of the session, in seconds.
+    left: i64,
+}
+
 impl Services {
     /// Trades a token for the next one. `page` is the value of the request's `Origin`.
     pub async fn renew_session_token(
@@ -88,15 +127,54 @@ impl Services {
         origin: &Origin,
     ) -> Result<IssuedToken, RenewError> {
         let issuer = &self.issuer;
-        let organization = issuer.organization_of(token).await?;
-        let checked = issuer.check_ended_token(&organization, token).await?;
-        let caller = self.keys.resume(checked.session.api_key).await?;
+        let held = issuer.renewable(token, page, origin.client).await?;
+        let caller = self.keys.resume(held.token.session.api_key).await?;
         let caller = self.authorizer.permit(caller)?;
-        issuer.renew(&caller, &checked, page, origin).await
+        issuer.renew(&caller, &held, origin).await
     }
 }
 
 impl TokenIssuer {
+    async fn renewable(
+        &self,
+        token: &str,
+        page: &str,
+        client: IpAddr,
+    ) -> Result<Renewable, RenewError> {
+        // Before the token is looked at: a cutoff that is set from here on is later than this id, and voids it.
+        let next = SessionId::new(&*self.clock);
+        let genuine = self.held(token, client).await?;
+        let session = &genuine.token.session;
+        let ring = genuine.issuer.value.ring_of(session.audience);
+        let ring = ring.ok_or(RenewError::NotRenewable)?;
+        let (chain, left) = self.standing_chain(ring, &genuine, page)?;
+        Ok(Renewable {
+            token: genuine.token,
+            issuer: genuine.issuer,
+            next,
+            chain,
+            left,
+        })
+    }
+
+    /// The token, if it is one. Only what is none counts against the client.
+    async fn held(&self, token: &str, client: IpAddr) -> Result<GenuineToken, RenewError> {
+        let (failures, client) = (&self.failed_renewals.0, network_of(client));
+        failures
+            .take(&client, FAILURES)
+            .map_err(RenewError::TooManyFailures)?;
+        let held = self.looked_up(token).await;
+        if !matches!(held, Err(RenewError::Token(_))) {
+            failures.give_back(&client, FAILURES);
+        }
+        held
+    }
+
+    async fn looked_up(&self, token: &str) -> Result<GenuineToken, RenewError> {
+        let organization = self.organization_of(token).await?;
+        Ok(self.genuine_token(&organization, token).await?)
+    }
+
     /// Which organization's token is this, if it is one? Nothing is checked yet: this only tells whose keys to check it
     /// with.
     async fn organization_of(&self, token: &str) -> Result<Slug, RenewError> {
@@ -113,63 +191,60 @@ impl TokenIssuer {
         Ok(slug?)
     }
 
+    /// Does the page belong to the session, and is there anything left of it? The second is how much, in seconds.
+    fn standing_chain(
+        &self,
+        ring: &Ring,
+        GenuineToken { token, void, .. }: &GenuineToken,
+        page: &str,
+    ) -> Result<(Chain, i64), RenewError> {
+        let settings = &ring.audience.settings;
+        if !settings.authorized_origins.contains(page) {
+            return Err(RenewError::Origin);
+        }
+        let session = &token.session;
+        let (Some(rule), Some(ends_at)) = (settings.renewal, session.ends_at) else {
+            return Err(RenewError::NotRenewable);
+        };
+        let now = self.clock.now();
+        let left = ends_at.unix_seconds() - now.unix_seconds();
+        if *void || left <= 0 {
+            return Err(RenewError::SessionEnded);
+        }
+        if now >= last_moment(&rule, session) {
+            return Err(RenewError::Token(InactiveToken::Expired));
+        }
+        let root = session.root;
+        Ok((Chain { root, ends_at }, left))
+    }
+
     async fn renew(
         &self,
         caller: &Permitted<IssueSessionToken>,
-        token: &CheckedToken,
-        page: &str,
+        held: &Renewable,
         origin: &Origin,
     ) -> Result<IssuedToken, RenewError> {
-        let issuer = self.issuer_of(caller).await?;
-        let ring = issuer.value.ring_of(token.session.audience);
-        let ring = ring.ok_or(RenewError::NotRenewable)?;
-        let (chain, left) = self.standing_chain(ring, token, page)?;
-        if token.session.renewed_at.is_some() {
-            return Err(self.reused(caller, origin, &token.session).await);
+        let session = &held.token.session;
+        if session.renewed_at.is_some() {
+            return Err(self.reused(caller, origin, session).await);
         }
-        let request = request(token, ring, left)?;
-        let renewed = self.decided_again(caller, ring, request, chain).await;
+        let ring = held.issuer.value.ring_of(session.audience);
+        let ring = ring.ok_or(RenewError::NotRenewable)?;
+        let request = request(&held.token, ring, held.left)?;
+        let renewed = self.decided_again(caller, ring, request, held).await;
         if let Err(error) = &renewed {
             refusals::record(&self.refusals, caller, origin, error).await;
         }
         let signed = renewed?;
         let recorded = self
             .recorder
-            .record_renewal(&signed, origin, token.session.id)
+            .record_renewal(&signed, origin, session.id)
             .await
             .map_err(IssueError::from)?;
         match recorded {
             Some(recorded) => Ok(IssuedToken::new(signed, recorded)),
-            None => Err(self.reused(caller, origin, &token.session).await),
+            None => Err(self.overtaken(caller, origin, session).await),
         }
-    }
-
-    /// Is there anything left of the session, and does the page belong to it? The second is how much, in seconds.
-    fn standing_chain(
-        &self,
-        ring: &Ring,
-        token: &CheckedToken,
-        page: &str,
-    ) -> Result<(Chain, i64), RenewError> {
-        let settings = &ring.audience.settings;
-        let session = &token.session;
-        let (Some(rule), Some(ends_at)) = (settings.renewal, session.ends_at) else {
-            return Err(RenewError::NotRenewable);
-        };
-        let page = WebOrigin::parse(page).map_err(|_| RenewError::Origin)?;
-        if !settings.authorized_origins.contains(&page) {
-            return Err(RenewError::Origin);
-        }
-        let now = self.clock.now();
-        if now >= last_moment(&rule, session) {
-            return Err(RenewError::Token(InactiveToken::Expired));
-        }
-        let left = ends_at.unix_seconds() - now.unix_seconds();
-        if left <= 0 {
-            return Err(RenewError::SessionEnded);
-        }
-        let root = session.root;
-        Ok((Chain { root, ends_at }, left))
     }
 
     async fn decided_again(
@@ -177,12 +252,33 @@ impl TokenIssuer {
         caller: &ApiKeyContext,
         ring: &Ring,
         request: GrantRequest,
-        chain: Chain,
-    ) -> Result<crate::SignedToken, IssueError> {
+        held: &Renewable,
+    ) -> Result<SignedToken, IssueError> {
         let grant = self.granted(caller, ring, request).await?;
         let asked_by = (caller.organization_slug(), caller.key());
-        let claims = self.claims_in_chain(ring, asked_by, grant, Some(chain));
-        Ok(claims.await?.sign(ring)?)
+        let place = (held.next, Some(held.chain));
+        let claims = self.claims_in_chain(ring, asked_by, grant, place).await?;
+        Ok(claims.sign(ring)?)
+    }
+
+    /// Somebody was faster: the session was renewed or revoked since it was read.
+    async fn overtaken(
+        &self,
+        caller: &ApiKeyContext,
+        origin: &Origin,
+        session: &Session,
+    ) -> RenewError {
+        match self.is_revoked(session).await {
+            Ok(true) => RenewError::SessionEnded,
+            Ok(false) => self.reused(caller, origin, session).await,
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn is_revoked(&self, session: &Session) -> Result<bool, StorageError> {
+        let mut read = self.database.read().await?;
+        let found = sessions::store::find(read.conn(), session.organization, session.id).await?;
+        Ok(found.is_none_or(|found| found.revoked_at.is_some()))
     }
 
     /// Two have the same token, and one of them should not.

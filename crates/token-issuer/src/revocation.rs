@@ -77,7 +77,7 @@ impl Cutoffs {
 
     /// Does one of them void this session? `aud` is what its token says.
     pub(crate) fn void(&self, session: &Session, aud: &str) -> bool {
-        let issued = session.id.unix_millis();
+        let issued = issued_millis(session);
         let hit = |target: &CutoffTarget| {
             let before = self.before.get(target);
             before.is_some_and(|before| issued <= *before)
@@ -100,5 +100,19 @@ impl Cutoffs {
                 let target = |item| CutoffTarget::attribute(name, canonical(item));
                 items.iter().any(|item| hit(&target(item)))
             })
+    }
+}
+
+/// When a session was issued, in Unix milliseconds: its id is exact, but stands still while a clock that was set back
+/// catches up. Then the beginning of the second counts that the token names.
+fn issued_millis(session: &Session) -> i64 {
+    let (exact, second) = (
+        session.id.unix_millis(),
+        session.issued_at.unix_seconds() * 1_000,
+    );
+    if exact < second + 1_000 {
+        exact
+    } else {
+        second
     }
 }

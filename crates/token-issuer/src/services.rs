@@ -18,10 +18,13 @@ use storage::{
     record_change,
 };
 
-use crate::audiences::{self, Audience, AudienceSettings, DEFAULT_AUDIENCE, DEFAULT_LIMITS};
+use crate::audiences::{
+    self, Audience, AudienceSettings, DEFAULT_AUDIENCE, DEFAULT_LIMITS, KnownOrigins,
+};
 use crate::installation_keys::InstallationKeys;
 use crate::issuance::TokenIssuer;
 use crate::metadata::PublicUrl;
+use crate::renewal::FailedRenewals;
 use crate::revocation::Revocations;
 use crate::rings::{Rings, StartError};
 use crate::sealing::Sealer;
@@ -187,6 +190,8 @@ impl Services {
             recorder,
             revocations: Revocations::new(),
             refusals: keys.refusals().clone(),
+            failed_renewals: FailedRenewals::new(clock.clone()),
+            known_origins: KnownOrigins::new(),
             hasher,
             policy: policy.clone(),
             clock: clock.clone(),

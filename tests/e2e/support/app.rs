@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use storage::testing::ScratchDatabase;
 use storage::{Database, Engine, OrganizationId, PrincipalId, SystemClock, Timestamp};
+use token_issuer::audiences::{AudiencePatch, AudienceSettings};
 use token_issuer::{NewOrganization, PublicUrl, ServiceSettings, Services};
 
 use super::{Answer, Jeton, run_to_end};
@@ -230,6 +231,23 @@ impl App {
         self.create_key_for(self.organization.id, user.id, NewKey::default())
             .await
             .1
+    }
+
+    /// Lets pages of these origins renew tokens of the default audience, by this rule.
+    pub(crate) async fn lets_pages_renew(&self, origins: &[&str], rule: Value) {
+        let settings = json!({ "authorized_origins": origins, "renewal": rule });
+        let settings: AudienceSettings = serde_json::from_value(settings).unwrap();
+        let patch = AudiencePatch {
+            settings: settings.into(),
+            ..AudiencePatch::default()
+        };
+        let (issuer, organization) = (&self.services.issuer, self.organization.id);
+        let audiences = issuer.audiences(organization).await.unwrap();
+        let default = audiences.iter().find(|it| it.name.as_str() == "default");
+        let act = Act::on_command_line();
+        let updated = issuer.update_audience(&act, organization, default.unwrap().id, patch);
+        updated.await.unwrap();
+        self.server_sees_changes().await;
     }
 
     /// Returns when the server has read every change that is committed now.

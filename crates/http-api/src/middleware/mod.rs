@@ -1,11 +1,13 @@
 //! What happens around every request, from the outside in.
 //!
 //! 1. [`finish`]: the request gets its id and its log line; every error becomes problem+json; headers are completed.
-//! 2. [`catch_panics`]: a panic in a handler is a 500, and the connection lives on.
-//! 3. [`limit_time`]: a request that takes too long is answered.
-//! 4. [`record_refused`](crate::refusals::record_refused): what a known caller may not do leaves an audit event.
+//! 2. [`share_with_pages`]: which web pages may read the answer.
+//! 3. [`catch_panics`]: a panic in a handler is a 500, and the connection lives on.
+//! 4. [`limit_time`]: a request that takes too long is answered.
+//! 5. [`record_refused`](crate::refusals::record_refused): what a known caller may not do leaves an audit event.
 
 mod headers;
+mod pages;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +22,8 @@ use http::{HeaderValue, StatusCode, header};
 use storage::RequestId;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
+
+pub use pages::share_with_pages;
 
 use crate::caller::{ClientAddress, PeerAddress};
 use crate::client_address::client_address;

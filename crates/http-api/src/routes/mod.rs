@@ -14,6 +14,7 @@ pub mod policy_explain;
 pub mod policy_simulate;
 mod presented;
 pub mod principals;
+pub mod renewals;
 pub mod service_accounts;
 pub mod session_tokens;
 pub mod users;

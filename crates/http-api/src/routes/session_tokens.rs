@@ -221,7 +221,7 @@ impl From<TokenResource> for Resource {
 }
 
 impl SessionToken {
-    fn new(issued: &IssuedToken) -> Result<Self, Problem> {
+    pub(crate) fn new(issued: &IssuedToken) -> Result<Self, Problem> {
         let claims = issued.claims();
         let expires_in = claims.lifetime_seconds();
         Ok(Self {

@@ -3,6 +3,7 @@
 mod draft;
 mod encryption;
 mod fault;
+mod known_origins;
 mod origin;
 mod patch;
 mod service;
@@ -17,6 +18,7 @@ use crate::signing_keys::{RingId, SigningAlgorithm};
 pub use draft::AudienceDraft;
 pub use encryption::{EncryptionKey, InvalidEncryptionKey};
 pub use fault::AudienceFault;
+pub(crate) use known_origins::KnownOrigins;
 pub use origin::{InvalidOrigin, WebOrigin};
 pub use patch::{AudiencePatch, ClaimsPatch, SettingsPatch};
 pub use service::{AudienceError, NewAudience};

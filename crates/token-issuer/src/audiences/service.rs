@@ -68,12 +68,6 @@ impl TokenIssuer {
         store::list(read.conn(), organization).await
     }
 
-    /// May pages of this origin renew tokens of any audience at all? Browsers ask before they say whose token they have.
-    pub async fn is_authorized_origin(&self, origin: &str) -> Result<bool, StorageError> {
-        let mut read = self.database.read().await?;
-        store::is_authorized_origin(read.conn(), origin).await
-    }
-
     /// At most `limit` audiences of the organization, by name, those behind `after` where that is given.
     pub async fn list_audiences(
         &self,

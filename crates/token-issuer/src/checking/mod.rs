@@ -6,6 +6,8 @@
 
 mod strict;
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
@@ -163,6 +165,16 @@ struct Genuine {
     claims: Map<String, Value>,
 }
 
+/// A token that this installation issued, whatever has become of it.
+#[derive(Debug)]
+pub(crate) struct GenuineToken {
+    pub(crate) token: CheckedToken,
+    /// Has it been revoked, or does a cutoff void it?
+    pub(crate) void: bool,
+    /// The organization as it was for the check.
+    pub(crate) issuer: Arc<Versioned<OrganizationIssuer>>,
+}
+
 impl TokenIssuer {
     /// Checks a token that somebody presents to the organization.
     pub async fn check_token(
@@ -170,19 +182,22 @@ impl TokenIssuer {
         organization: &Slug,
         token: &str,
     ) -> Result<CheckedToken, CheckTokenError> {
-        let checked = self.check_ended_token(organization, token).await?;
-        if checked.expires_at <= self.clock.now() {
+        let GenuineToken { token, void, .. } = self.genuine_token(organization, token).await?;
+        if void {
+            return Err(InactiveToken::Revoked.into());
+        }
+        if token.expires_at <= self.clock.now() {
             return Err(InactiveToken::Expired.into());
         }
-        Ok(checked)
+        Ok(token)
     }
 
-    /// The same for a token that may have ended.
-    pub(crate) async fn check_ended_token(
+    /// The same for a token that may have ended, or been revoked.
+    pub(crate) async fn genuine_token(
         &self,
         organization: &Slug,
         token: &str,
-    ) -> Result<CheckedToken, CheckTokenError> {
+    ) -> Result<GenuineToken, CheckTokenError> {
         let found = self.organization(organization).await?;
         // Who asks has been authenticated: its organization can only be gone since then, and its keys with it.
         let issuer = found.ok_or(InactiveToken::UnknownKey)?;
@@ -192,23 +207,27 @@ impl TokenIssuer {
         } else {
             check(&issuer.value, token, now)?
         };
-        let audience = genuine.audience;
-        let session = self.standing(issuer.organization, &genuine, now).await?;
-        let ring = issuer.value.ring_of(audience);
-        let ring = ring.ok_or(InactiveToken::UnknownKey)?;
+        let (session, void) = self.session_of(issuer.organization, &genuine, now).await?;
+        let ring = issuer.value.ring_of(genuine.audience);
+        let audience = ring.ok_or(InactiveToken::UnknownKey)?.audience.name.clone();
         let (roles, attributes, resources) = match genuine.own {
             Some(own) => (own.roles, own.attributes, own.resources),
             None => recorded(&session),
         };
         let said = Timestamp::from_unix_seconds(genuine.registered.exp);
-        Ok(CheckedToken {
+        let token = CheckedToken {
             expires_at: said.min(session.expires_at),
             session,
             claims: genuine.claims,
             roles,
             attributes,
             resources,
-            audience: ring.audience.name.clone(),
+            audience,
+        };
+        Ok(GenuineToken {
+            token,
+            void,
+            issuer,
         })
     }
 
@@ -249,13 +268,13 @@ impl TokenIssuer {
         })
     }
 
-    /// The token's session, if it still stands.
-    async fn standing(
+    /// The token's session, and whether it or a cutoff voids the token.
+    async fn session_of(
         &self,
         organization: OrganizationId,
         token: &Genuine,
         now: Timestamp,
-    ) -> Result<Session, CheckTokenError> {
+    ) -> Result<(Session, bool), CheckTokenError> {
         let id = token.registered.jti;
         let (version, session) = {
             let mut read = self.database.read().await?;
@@ -271,10 +290,8 @@ impl TokenIssuer {
         let cutoffs = revocations
             .at(&self.database, organization, version, now)
             .await?;
-        if session.revoked_at.is_some() || cutoffs.void(&session, &token.registered.aud) {
-            return Err(InactiveToken::Revoked.into());
-        }
-        Ok(session)
+        let void = session.revoked_at.is_some() || cutoffs.void(&session, &token.registered.aud);
+        Ok((session, void))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::sealing::Sealer;
 use crate::signing_keys::{KeyState, store};
 use crate::{CheckTokenError, CheckedToken, InactiveToken};
 
-async fn check(app: &App, token: &str) -> Result<CheckedToken, InactiveToken> {
+pub(super) async fn check(app: &App, token: &str) -> Result<CheckedToken, InactiveToken> {
     let checked = app
         .services
         .issuer
@@ -27,7 +27,7 @@ async fn check(app: &App, token: &str) -> Result<CheckedToken, InactiveToken> {
 }
 
 /// The key that signs for the organization, as the server holds it, and its header.
-async fn signer(app: &App) -> (EncodingKey, Header) {
+pub(super) async fn signer(app: &App) -> (EncodingKey, Header) {
     let sealer = Sealer::new(&MasterSecret::parse(MASTER).unwrap()).unwrap();
     let mut read = app.database.read().await.unwrap();
     let keys = store::published(read.conn(), app.organization.id).await;
@@ -44,13 +44,13 @@ async fn signer(app: &App) -> (EncodingKey, Header) {
 }
 
 /// Signs these very bytes.
-fn sign(key: &EncodingKey, header: &str, payload: &str) -> String {
+pub(super) fn sign(key: &EncodingKey, header: &str, payload: &str) -> String {
     let signed = format!("{}.{}", BASE64.encode(header), BASE64.encode(payload));
     let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), key, Algorithm::ES256).unwrap();
     format!("{signed}.{signature}")
 }
 
-fn claims_in(token: &str) -> Value {
+pub(super) fn claims_in(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&BASE64.decode(payload).unwrap()).unwrap()
 }

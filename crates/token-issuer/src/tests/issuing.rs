@@ -128,7 +128,7 @@ async fn many_tokens_at_once_have_a_row_each() {
 }
 
 /// From now on the database refuses session rows of subjects that are like this.
-async fn refuse(database: &Database, subjects: &str) {
+pub(super) async fn refuse(database: &Database, subjects: &str) {
     let statements = match database.engine() {
         Engine::Sqlite => vec![format!(
             "create trigger refusal before insert on sessions when new.subject like '{subjects}'

@@ -1,12 +1,16 @@
 //! The whole chain from an organization to an issued token, on both engines.
 
 mod checking;
+mod cutoffs;
 mod installation_keys;
 mod issuing;
 mod organizations;
+mod renewing;
+mod renewing_refused;
 mod reseal;
 mod rings;
 mod sensitive;
+mod settings;
 mod starting;
 mod tokens;
 mod usage;

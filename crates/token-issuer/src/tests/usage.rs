@@ -10,7 +10,7 @@ use storage::{Timestamp, execute, fetch_one};
 use super::{App, NOW, caller, found};
 
 impl App {
-    async fn usage(&self, key: ApiKeyId) -> KeyUsage {
+    pub(super) async fn usage(&self, key: ApiKeyId) -> KeyUsage {
         let keys = &self.services.keys;
         keys.usage(self.organization.id, key)
             .await
