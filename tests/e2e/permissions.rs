@@ -1,7 +1,7 @@
 //! Every operation of the OpenAPI document, called by everybody who may not. What is expected comes from the permission
 //! table; an operation that is missing there fails the test.
 
-use key_admin::{Act, Permission};
+use key_admin::{Act, IssuedTokens, KeyRevocation, Permission};
 use policy::Operation;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -83,7 +83,7 @@ async fn nobody_does_what_the_table_does_not_allow() {
                 None,
                 app.organization.id,
                 revoked.id,
-                None,
+                KeyRevocation::default(),
             )
             .await
             .unwrap();
@@ -124,6 +124,7 @@ async fn nobody_does_what_the_table_does_not_allow() {
                     None,
                     app.organization.id,
                     all_but_one.id,
+                    IssuedTokens::Void,
                 )
                 .await
                 .unwrap();

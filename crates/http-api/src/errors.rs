@@ -10,7 +10,7 @@ use key_admin::{
 use policy::{CompileError, Denial, EditError, NotPermitted, PolicyError, PolicyFault, ReasonKind};
 use storage::StorageError;
 use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
-use token_issuer::sessions::RecordError;
+use token_issuer::sessions::{FindError, RecordError, RevokeError, RevokeTokenError};
 use token_issuer::{ExplainError, IssueError, SimulateError, StartError};
 
 use crate::middleware::not_found;
@@ -276,6 +276,46 @@ impl From<IssueError> for Problem {
             E::OrganizationGone | E::NoAudience | E::Record(RecordError::Refused) => {
                 Self::internal(&error)
             }
+        }
+    }
+}
+
+impl From<FindError> for Problem {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::NoSuchAudience => {
+                invalid("/audience", "no_such_audience", &sentence(&error))
+            }
+            FindError::Policy(error) => error.into(),
+            FindError::Hash(error) => Self::internal(&error),
+            FindError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<RevokeError> for Problem {
+    fn from(error: RevokeError) -> Self {
+        use RevokeError as E;
+        match error {
+            E::NotFound => not_found(),
+            E::NoSuchAudience => invalid("/audience", "no_such_audience", &sentence(&error)),
+            E::InTheFuture => invalid("/before", "in_the_future", &sentence(&error)),
+            E::Value => invalid("", "invalid_target", &sentence(&error)),
+            E::Policy(error) => error.into(),
+            E::Hash(error) => Self::internal(&error),
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<RevokeTokenError> for Problem {
+    fn from(error: RevokeTokenError) -> Self {
+        use token_issuer::CheckTokenError as Check;
+        match error {
+            RevokeTokenError::Revoke(error) => error.into(),
+            RevokeTokenError::Check(Check::Rings(error)) => error.into(),
+            RevokeTokenError::Check(Check::Storage(error)) => error.into(),
+            RevokeTokenError::Check(Check::Inactive(_)) => Self::internal(&error),
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::problem::ProblemBody;
     servers((url = "/", description = "This server")),
     tags(
         (name = "Session tokens", description = "The exchange: an API key for a session token"),
+        (name = "Sessions", description = "What was issued: find, read, revoke"),
+        (name = "OAuth", description = "Endpoints for standard clients; their errors are those of RFC 6749"),
         (name = "API keys", description = "Make, watch, rotate and take back API keys"),
         (name = "Policy", description = "Roles, attributes and row rules: what may be granted, and what it means"),
         (name = "Users", description = "People: who may log in, and what they may do"),

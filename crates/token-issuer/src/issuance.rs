@@ -19,6 +19,7 @@ use crate::refusals;
 use crate::revocation::Revocations;
 use crate::rings::{OrganizationIssuer, Ring, Rings, Shape, StartError};
 use crate::sessions::{AttributeHasher, RecordError, Recorded, Recorder};
+use crate::snapshot::Snapshots;
 use crate::templates::SupersetRule;
 
 /// Of a dataset whose table no row rule is for, nothing is shown.
@@ -100,6 +101,7 @@ pub struct TokenIssuer {
     pub(crate) rings: Rings,
     pub(crate) recorder: Recorder,
     pub(crate) revocations: Revocations,
+    pub(crate) snapshots: Snapshots,
     pub(crate) refusals: Arc<RefusalLog>,
     pub(crate) hasher: Arc<AttributeHasher>,
     pub(crate) policy: Arc<PolicyService>,

@@ -21,6 +21,7 @@
 //! | [`sessions`] | one row per token, written in groups |
 //! | [`renewal`] | a token that is about to end becomes the next one |
 //! | `revocation` | what is void before its time |
+//! | [`snapshot`] | the same for verifiers, signed |
 //! | [`templates`] | claim templates: the payload in its consumer's form |
 //! | [`metadata`] | the discovery documents |
 //! | [`services`] | [`Services`]: everything that API, console and command line call, built in one place |
@@ -40,6 +41,7 @@ pub mod services;
 pub mod sessions;
 pub mod signing_keys;
 pub mod simulation;
+pub mod snapshot;
 pub mod templates;
 #[cfg(test)]
 mod tests;
@@ -53,3 +55,4 @@ pub use renewal::RenewError;
 pub use rings::{OrganizationIssuer, StartError};
 pub use services::{NewOrganization, ServiceSettings, Services};
 pub use simulation::{SimulateError, SimulationReport, SimulationRequest};
+pub use snapshot::{RevocationSnapshot, SnapshotError};

@@ -26,6 +26,7 @@ use crate::rings::{Rings, StartError};
 use crate::sealing::Sealer;
 use crate::sessions::{AttributeHasher, Recorder};
 use crate::signing_keys::{self, GenerateError, SigningAlgorithm};
+use crate::snapshot::Snapshots;
 
 /// What the services are built from.
 #[derive(Debug)]
@@ -184,6 +185,7 @@ impl Services {
             rings,
             recorder,
             revocations: Revocations::new(),
+            snapshots: Snapshots::new(),
             refusals: keys.refusals().clone(),
             hasher,
             policy: policy.clone(),

@@ -229,7 +229,9 @@ impl TokenIssuer {
         let cutoffs = revocations
             .at(&self.database, organization, version, now)
             .await?;
-        if session.revoked_at.is_some() || cutoffs.void(&session, &token.registered.aud) {
+        if session.revoked_at.is_some()
+            || cutoffs.voiding(&session, &token.registered.aud).is_some()
+        {
             return Err(InactiveToken::Revoked.into());
         }
         Ok(session)

@@ -7,6 +7,8 @@
 //! Of sensitive attributes a row holds [hashes](AttributeHasher), never the values.
 
 mod hashes;
+mod revoking;
+mod search;
 pub(crate) mod store;
 mod usage;
 
@@ -25,6 +27,10 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use hashes::canonical;
 pub use hashes::{AttributeHasher, CannotHash, OrganizationHasher, hashes};
+pub use revoking::{RevocationTarget, RevokeError, RevokeTokenError};
+pub use search::{
+    AttributeFilter, FindError, FoundSession, HIDDEN, RevokedBy, SessionFilter, SessionState,
+};
 pub use store::exists;
 
 use crate::claims::{Claims, SignedToken};

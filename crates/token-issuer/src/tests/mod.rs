@@ -3,6 +3,7 @@
 mod checking;
 mod issuing;
 mod organizations;
+mod revoking;
 mod rings;
 mod sensitive;
 mod starting;

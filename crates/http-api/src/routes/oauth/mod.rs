@@ -5,6 +5,8 @@
 pub mod client;
 pub mod error;
 pub mod form;
+pub mod introspect;
+pub mod revoke;
 
 pub use client::OAuthClient;
 pub use error::OAuthError;
