@@ -120,6 +120,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "docs/performance.md",
         "docs/claim-templates.md",
         "docs/policy.md",
+        "docs/sessions.md",
     ] {
         let path = repository().join(document);
         let text = std::fs::read_to_string(&path).unwrap();

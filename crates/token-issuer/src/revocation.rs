@@ -12,7 +12,7 @@ use quick_cache::sync::Cache;
 use serde_json::Value;
 use storage::{Database, OrganizationId, StorageError, Timestamp};
 
-use crate::sessions::{Session, canonical};
+use crate::sessions::{Session, canonical, issued_millis};
 
 /// Organizations whose cutoffs are kept in memory; those of others are read again.
 const MAX_ORGANIZATIONS: usize = 10_000;
@@ -81,7 +81,7 @@ impl Cutoffs {
 
     /// The kind of one that voids this session, if any does. `aud` is what its token says.
     pub(crate) fn voiding(&self, session: &Session, aud: &str) -> Option<CutoffKind> {
-        let issued = session.id.unix_millis();
+        let issued = issued_millis(session.id, session.issued_at);
         let hit = |target: &CutoffTarget| {
             let before = self.before.get(target);
             before.is_some_and(|before| issued <= *before)

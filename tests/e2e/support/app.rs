@@ -127,6 +127,18 @@ impl App {
         self.server = Jeton::start(&["serve"], &environment);
     }
 
+    /// Starts the server again with the address that it listens on as its public one, for clients that follow it.
+    pub(crate) fn serve_under_its_own_address(&mut self) {
+        let url = self.server.url();
+        for (name, value) in &mut self.settings {
+            if name == "JETON_PUBLIC_URL" {
+                value.clone_from(&url);
+            }
+        }
+        self.server.kill();
+        self.restart();
+    }
+
     /// The settings of the server, for commands on the same installation.
     pub(crate) fn environment(&self) -> Vec<(&str, &str)> {
         borrowed(&self.settings)

@@ -75,6 +75,18 @@ pub struct Session {
     pub revoked_at: Option<Timestamp>,
 }
 
+/// When a token was issued, in Unix milliseconds, as verifiers reckon it: the time in its id, or where that is not in the
+/// second of `iat`, the earlier of both. Ids run ahead when the clock is set back.
+pub(crate) fn issued_millis(id: SessionId, issued_at: Timestamp) -> i64 {
+    let second = issued_at.unix_seconds();
+    let exact = id.unix_millis();
+    if exact.div_euclid(1_000) == second {
+        exact
+    } else {
+        exact.min(second.saturating_mul(1_000))
+    }
+}
+
 /// Without the subject and the values of attributes: what is printed ends in logs.
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -7,7 +7,7 @@ use policy::PolicyError;
 use serde_json::{Value, json};
 use storage::{OrganizationId, SessionId, StorageError, Timestamp};
 
-use super::{CannotHash, canonical, store};
+use super::{CannotHash, canonical, issued_millis, store};
 use crate::audiences::{self, MAX_TTL_SECONDS};
 use crate::checking::CheckTokenError;
 use crate::issuance::TokenIssuer;
@@ -148,12 +148,13 @@ impl TokenIssuer {
         if let Some(hash) = &cut.hash {
             // Hashes are not published: the snapshot lists the sessions instead.
             let oldest = now.plus_seconds(-i64::from(MAX_TTL_SECONDS) - ID_SLACK_SECONDS);
-            let millisecond_after = Timestamp::from_unix_micros(before.unix_micros() + 1_000);
-            let ids = (
-                SessionId::first_at(oldest),
-                SessionId::first_at(millisecond_after),
-            );
-            store::revoking::revoke_hashed(&mut tx, organization, hash, ids, now).await?;
+            let from = SessionId::first_at(oldest);
+            let hashed = store::revoking::hashed(tx.conn(), organization, hash, from, now);
+            for (id, issued_at) in hashed.await? {
+                if issued_millis(id, issued_at) <= before.unix_micros() / 1_000 {
+                    store::revoking::revoke(tx.conn(), id, now).await?;
+                }
+            }
         }
         let deed = Deed {
             action: "session.revoke_all",

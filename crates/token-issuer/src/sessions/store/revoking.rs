@@ -37,26 +37,37 @@ pub(crate) async fn revoke_chain(
     }
 }
 
-/// Revokes, one by one, the sessions that have not ended and whose attributes have this hash, with ids from `from` to
-/// less than `below`.
-pub(crate) async fn revoke_hashed(
-    tx: &mut Transaction,
+/// The sessions that stand and whose attributes have this hash, with ids from `from` on: each with the time of issuance.
+pub(crate) async fn hashed(
+    conn: Conn<'_>,
     organization: OrganizationId,
     hash: &str,
-    (from, below): (SessionId, SessionId),
+    from: SessionId,
     now: Timestamp,
-) -> Result<u64, StorageError> {
-    execute!(
-        tx.conn(),
-        "update sessions set revoked_at = $5
-         where organization_id = $1 and id >= $2 and id < $3 and expires_at > $5 and revoked_at is null
-               and replace(cast(attributes as text), $4, '') <> cast(attributes as text)",
+) -> Result<Vec<(SessionId, Timestamp)>, StorageError> {
+    fetch_all!(
+        conn,
+        (SessionId, Timestamp),
+        "select id, issued_at from sessions
+         where organization_id = $1 and id >= $2 and expires_at > $4 and revoked_at is null
+               and replace(cast(attributes as text), $3, '') <> cast(attributes as text)
+         order by id",
         organization,
         from,
-        below,
         hash,
         now,
     )
+}
+
+/// Revokes one session alone.
+pub(crate) async fn revoke(
+    conn: Conn<'_>,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let sql = "update sessions set revoked_at = $2 where id = $1 and revoked_at is null";
+    execute!(conn, sql, session, now)?;
+    Ok(())
 }
 
 /// The sessions that were revoked by themselves and whose tokens have not ended.
