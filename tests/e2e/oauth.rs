@@ -4,7 +4,7 @@ use key_admin::Permission;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, NewKey, on_both_engines};
+use crate::support::{Answer, App, Form as _, NewKey, on_both_engines};
 
 fn request() -> Value {
     json!({
@@ -103,6 +103,7 @@ async fn every_refusal_is_in_the_form_of_rfc_6749() {
             .await;
         for endpoint in ["introspect", "revoke"] {
             let good = [("token", "x")];
+            let long = "x".repeat(70_000);
             let call = || app.oauth(endpoint);
             let key = Some(app.key.as_str());
             let not_a_key = format!("{}x", app.key);
@@ -164,7 +165,7 @@ async fn every_refusal_is_in_the_form_of_rfc_6749() {
                 (
                     call()
                         .basic_auth("c", key)
-                        .form(&[("token", "x".repeat(70_000))]),
+                        .form(&[("token", long.as_str())]),
                     413,
                     "invalid_request",
                 ),

@@ -6,14 +6,14 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{App, on_both_engines};
+use crate::support::{App, Form as _, on_both_engines};
 
 /// On each engine.
 const TRIES: u32 = 5_000;
 /// Who tries, side by side.
-const WORKERS: u32 = 16;
+const WORKERS: u32 = 56;
 /// Connections that only issue.
-const LOAD: u32 = 48;
+const LOAD: u32 = 8;
 
 fn request(subject: &str) -> Value {
     json!({ "user": { "id": subject, "roles": ["viewer"], "attributes": { "tenant_id": subject } } })
@@ -29,7 +29,7 @@ impl App {
     }
 
     /// One of the ways to revoke in turn.
-    async fn revokes(&self, issued: &Value, subject: &str, way: u32) {
+    async fn revokes_somehow(&self, issued: &Value, subject: &str, way: u32) {
         let id = issued["session_id"].as_str().unwrap();
         let many = "/v1/sessions/revoke";
         let answer = match way % 4 {
@@ -65,7 +65,7 @@ async fn after_a_revocation_was_answered_no_introspection_says_active() {
                     }
                     let subject = format!("worker-{worker}");
                     let issued = app.issue(&request(&subject)).await.issued();
-                    app.revokes(&issued, &subject, number).await;
+                    app.revokes_somehow(&issued, &subject, number).await;
                     if app.is_active(issued["token"].as_str().unwrap()).await {
                         wrong.fetch_add(1, Ordering::Relaxed);
                     }

@@ -22,7 +22,7 @@ impl App {
         verifier.verify(token).await.map(drop)
     }
 
-    async fn issues(&self, subject: &str) -> Value {
+    async fn issue_for(&self, subject: &str) -> Value {
         self.issue(&request(subject)).await.issued()
     }
 }
@@ -36,9 +36,9 @@ async fn a_verifier_refuses_what_is_revoked_and_takes_what_comes_after() {
     on_both_engines(|mut app| async move {
         app.serve_under_its_own_address();
         let id = app.call(Method::GET, "/v1/account", None).await.json()["api_key"]["id"].clone();
-        let single = app.issues("single").await;
+        let single = app.issue_for("single").await;
         let path = format!("/v1/sessions/{}", single["session_id"].as_str().unwrap());
-        let bystander = app.issues("bystander").await;
+        let bystander = app.issue_for("bystander").await;
         assert_eq!(app.call(Method::DELETE, &path, None).await.status, 204);
         assert_eq!(
             app.verified(token(&single)).await,
@@ -53,7 +53,7 @@ async fn a_verifier_refuses_what_is_revoked_and_takes_what_comes_after() {
             json!({ "api_key_id": id }),
             json!({ "all": true }),
         ] {
-            let before = app.issues("u").await;
+            let before = app.issue_for("u").await;
             assert_eq!(app.verified(token(&before)).await, Ok(()), "{body}");
             let path = "/v1/sessions/revoke";
             let answer = app.call(Method::POST, path, Some(body.clone())).await;
@@ -63,7 +63,7 @@ async fn a_verifier_refuses_what_is_revoked_and_takes_what_comes_after() {
                 Err(VerifyError::Revoked),
                 "{body}"
             );
-            let after = app.issues("u").await;
+            let after = app.issue_for("u").await;
             assert_eq!(app.verified(token(&after)).await, Ok(()), "{body}");
         }
         assert_eq!(

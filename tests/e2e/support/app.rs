@@ -98,11 +98,7 @@ impl App {
             )
             .await
             .unwrap();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_mins(1))
-            .build()
-            .unwrap();
+        let http = client();
         let server = Jeton::start(&["serve"], &borrowed(&settings));
         settings.shrink_to_fit();
         let mut app = Self {
@@ -137,6 +133,8 @@ impl App {
         }
         self.server.kill();
         self.restart();
+        // The connections that the other one kept lead nowhere.
+        self.http = client();
     }
 
     /// The settings of the server, for commands on the same installation.
@@ -305,6 +303,31 @@ impl App {
         storage::fetch_one!(read.conn(), (i64,), "select count(*) from sessions")
             .unwrap()
             .0
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_mins(1))
+        .build()
+        .unwrap()
+}
+
+/// A form, as OAuth clients send it.
+pub(crate) trait Form {
+    /// Of names and values that need no encoding.
+    fn form(self, parameters: &[(&str, &str)]) -> Self;
+}
+
+impl Form for RequestBuilder {
+    fn form(self, parameters: &[(&str, &str)]) -> Self {
+        let pairs = parameters.iter();
+        let pairs: Vec<String> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        self.header("content-type", "application/x-www-form-urlencoded")
+            .body(pairs.join("&"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
-use serde::de::value::{Error, MapDeserializer};
+use serde_json::Value;
 
 use super::OAuthError;
 use crate::json::{MAX_BODY_BYTES, body, media_type, unsupported};
@@ -41,10 +41,10 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, OAuthError> {
         }
     }
     parameters.retain(|_, value| !value.is_empty());
-    let pairs = parameters
+    let members = parameters
         .into_iter()
-        .map(|(name, value)| (name.into_owned(), value.into_owned()));
-    let read: Result<T, Error> = T::deserialize(MapDeserializer::new(pairs));
+        .map(|(name, value)| (name.into_owned(), Value::from(value)));
+    let read: Result<T, _> = serde_json::from_value(Value::Object(members.collect()));
     read.map_err(|error| {
         let message = error.to_string();
         // serde's other messages may quote the input.
