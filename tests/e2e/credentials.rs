@@ -89,6 +89,7 @@ async fn whatever_does_not_prove_a_secret_gets_the_same_answer() {
                 None,
                 app.organization.id,
                 deleted.id,
+                key_admin::IssuedTokens::Void,
             )
             .await
             .unwrap();

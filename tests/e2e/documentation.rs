@@ -137,6 +137,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "docs/master-secret.md",
         "docs/policy.md",
         "docs/audiences.md",
+        "docs/sessions.md",
     ] {
         let path = repository().join(document);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -168,7 +168,13 @@ async fn what_depends_on_a_hidden_value_or_a_key_that_is_gone_is_undetermined() 
         let act = Act::on_command_line();
         app.services
             .keys
-            .delete_key(&act, None, app.organization.id, short_lived.id)
+            .delete_key(
+                &act,
+                None,
+                app.organization.id,
+                short_lived.id,
+                key_admin::IssuedTokens::Keep,
+            )
             .await
             .unwrap();
         let report = report(&app, json!({ "policy": policy() })).await;

@@ -13,7 +13,7 @@ use policy::{CompileError, Denial, EditError, NotPermitted, PolicyError, PolicyF
 use storage::StorageError;
 use token_issuer::audiences::{AudienceError, AudienceFault};
 use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
-use token_issuer::sessions::RecordError;
+use token_issuer::sessions::{FindError, RecordError, RevokeError, RevokeTokenError};
 use token_issuer::signing_keys::RingError;
 use token_issuer::{
     CheckTokenError, ExplainError, IssueError, RenewError, SimulateError, StartError,
@@ -313,6 +313,33 @@ impl From<RenewError> for Problem {
                 CheckTokenError::Storage(error) => error.into(),
             },
             E::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<FindError> for Problem {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::NoSuchAudience => {
+                invalid("/audience", "no_such_audience", &sentence(&error))
+            }
+            FindError::Policy(error) => error.into(),
+            FindError::Hash(error) => Self::internal(&error),
+            FindError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<RevokeError> for Problem {
+    fn from(error: RevokeError) -> Self {
+        use RevokeError as E;
+        match error {
+            E::NotFound => not_found(),
+            E::NoSuchAudience => invalid("/audience", "no_such_audience", &sentence(&error)),
+            E::InTheFuture => invalid("/before", "in_the_future", &sentence(&error)),
+            E::Value => invalid("", "invalid_target", &sentence(&error)),
+            E::Policy(error) => error.into(),
+            E::Hash(error) => Self::internal(&error),
             E::Storage(error) => error.into(),
         }
     }
@@ -345,6 +372,18 @@ fn not_granted_any_more(refused: &Problem) -> Problem {
     };
     let detail = "What the token grants would not be granted any more.";
     Problem::new(status, refused.code(), detail)
+}
+
+impl From<RevokeTokenError> for Problem {
+    fn from(error: RevokeTokenError) -> Self {
+        use token_issuer::CheckTokenError as Check;
+        match error {
+            RevokeTokenError::Revoke(error) => error.into(),
+            RevokeTokenError::Check(Check::Rings(error)) => error.into(),
+            RevokeTokenError::Check(Check::Storage(error)) => error.into(),
+            RevokeTokenError::Check(Check::Inactive(_)) => Self::internal(&error),
+        }
+    }
 }
 
 impl From<ExplainError> for Problem {

@@ -19,6 +19,8 @@ use crate::problem::ProblemBody;
     servers((url = "/", description = "This server")),
     tags(
         (name = "Session tokens", description = "The exchange: an API key for a session token"),
+        (name = "Sessions", description = "What was issued: find, read, revoke"),
+        (name = "OAuth", description = "Endpoints for standard clients; their errors are those of RFC 6749"),
         (name = "API keys", description = "Make, watch, rotate and take back API keys"),
         (name = "Policy", description = "Roles, attributes and row rules: what may be granted, and what it means"),
         (name = "Audiences", description = "Who tokens are for: what they look like, how long they live, and the keys that sign them"),
@@ -63,6 +65,16 @@ impl Modify for SecuritySchemes {
                 bearer.bearer_format = Some("JWT".into());
                 bearer.description = Some("A session token, `eyJ…`, as a bearer token.".into());
                 bearer
+            }),
+        );
+        components.add_security_scheme(
+            "Basic",
+            SecurityScheme::Http({
+                let mut basic = Http::new(HttpAuthScheme::Basic);
+                basic.description = Some(
+                    "An API key, `jtn_…`, as the password; the user name does not matter.".into(),
+                );
+                basic
             }),
         );
         components.add_security_scheme(

@@ -10,9 +10,9 @@ use utoipa_axum::routes;
 use crate::middleware::{catch_panics, finish, limit_time, not_found, share_with_pages};
 use crate::refusals::record_refused;
 use crate::routes::{
-    account, api_keys, audiences, audit_events, authorize, docs, embed, health, organization,
-    policy, policy_explain, policy_simulate, renewals, service_accounts, session_tokens, users,
-    verifiers,
+    account, api_keys, audiences, audit_events, authorize, docs, embed, health, oauth,
+    organization, policy, policy_explain, policy_simulate, renewals, revocations, service_accounts,
+    session_tokens, sessions, users, verifiers,
 };
 use crate::state::ApiState;
 
@@ -22,6 +22,11 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(session_tokens::issue_session_token))
         .routes(routes!(renewals::renew_session_token))
+        .routes(routes!(sessions::list_sessions))
+        .routes(routes!(sessions::revoke_sessions))
+        .routes(routes!(sessions::get_session, sessions::delete_session))
+        .routes(routes!(oauth::introspect::introspect_token))
+        .routes(routes!(oauth::revoke::revoke_token))
         .routes(routes!(account::get_account))
         .routes(routes!(
             organization::get_organization,
@@ -94,6 +99,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(policy_simulate::simulate_policy))
         .routes(routes!(verifiers::get_jwks))
         .routes(routes!(verifiers::get_audience_jwks))
+        .routes(routes!(revocations::get_revocations))
         .routes(routes!(verifiers::get_openid_configuration))
         .routes(routes!(verifiers::get_authorization_server_metadata))
         .routes(routes!(

@@ -5,6 +5,7 @@ mod audience;
 mod organization;
 mod people;
 mod policy;
+mod session;
 mod tools;
 
 use std::net::SocketAddr;
@@ -13,8 +14,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use apikey::{
-    ApikeyAction, ApikeyCommand, CreateApikeyArgs, GetApikeyArgs, LimitArgs, LimitFlag,
-    OneApikeyArgs, RevokeApikeyArgs, RotateApikeyArgs, SecretFormat, UpdateApikeyArgs,
+    ApikeyAction, ApikeyCommand, CreateApikeyArgs, DeleteApikeyArgs, GetApikeyArgs, LimitArgs,
+    LimitFlag, OneApikeyArgs, RevokeApikeyArgs, RotateApikeyArgs, SecretFormat, UpdateApikeyArgs,
 };
 pub(crate) use audience::{
     AudienceAction, AudienceCommand, AudienceSettingArgs, CreateAudienceArgs, ImportKeyArgs,
@@ -32,6 +33,9 @@ pub(crate) use policy::{
     ApplyArgs, AttributeCommand, CheckArgs, DeclarationAction, DiffArgs, ExplainArgs, ExportArgs,
     PolicyAction, PolicyCommand, PolicyFormat, RlsArgs, RlsEngine, RlsPlaceholder, RoleCommand,
     SimulateArgs, TestArgs,
+};
+pub(crate) use session::{
+    GetSessionArgs, ListSessionsArgs, RevokeSessionsArgs, SessionAction, SessionCommand,
 };
 pub(crate) use tools::{
     AccountArgs, AuditAction, AuditCommand, CompletionsArgs, LoginArgs, ScanArgs, Shell,
@@ -81,6 +85,8 @@ pub(crate) enum Command {
     Account(AccountArgs),
     /// Make, show, change, rotate and take back API keys, on a server or (create and get) directly on a database
     Apikey(ApikeyCommand),
+    /// Find, show and revoke sessions: the tokens that were issued
+    Session(SessionCommand),
     /// Make, list, change and remove users
     User(UserCommand),
     /// Make, list, suspend and remove service accounts

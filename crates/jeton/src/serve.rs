@@ -18,6 +18,8 @@ use crate::logging;
 
 /// How often key rings are looked after.
 const KEEP_RINGS_EVERY: Duration = Duration::from_hours(1);
+/// How often old sessions are forgotten.
+const FORGET_SESSIONS_EVERY: Duration = Duration::from_mins(10);
 /// How long the database may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -95,9 +97,12 @@ pub(crate) async fn serve(
         config.drain_delay(),
     )?);
     let keeper = tokio::spawn(keep_rings(state.services.clone()));
+    let retention = config.session_retention_days;
+    let forgetter = tokio::spawn(forget_sessions(state.services.clone(), retention));
     tracing::info!(%address, "listening");
     server.run(http_api::service(&state), stop).await;
     keeper.abort();
+    forgetter.abort();
     // What was answered is committed; a database that does not let go must not keep the process.
     if tokio::time::timeout(CLOSE_TIMEOUT, database.close())
         .await
@@ -117,6 +122,19 @@ async fn keep_rings(services: Arc<Services>) {
         ticks.tick().await;
         if let Err(error) = services.issuer.keep_rings().await {
             tracing::error!(%error, "key rings could not be kept in order");
+        }
+    }
+}
+
+/// Forgets sessions that ended long ago. Every node does; what one has removed, the others do not find.
+async fn forget_sessions(services: Arc<Services>, retention_days: u32) {
+    let mut ticks = tokio::time::interval(FORGET_SESSIONS_EVERY);
+    loop {
+        ticks.tick().await;
+        match services.issuer.forget_sessions(retention_days).await {
+            Ok(0) => {}
+            Ok(sessions) => tracing::info!(sessions, "old sessions were forgotten"),
+            Err(error) => tracing::error!(%error, "old sessions could not be forgotten"),
         }
     }
 }

@@ -8,11 +8,16 @@ use std::fmt;
 
 use storage::{
     Conn, OrganizationId, StorageError, Timestamp, Transaction, execute, fetch_all, fetch_optional,
+    record_change,
 };
 
 /// A cutoff is forgotten when no token that it voids can be of use: the longest life of one, with the time in which it
 /// can still be renewed, and an hour for clocks; in seconds.
 pub const CUTOFF_SECONDS: i64 = 86_400 + 300 + 3_600;
+
+/// How far ahead a cutoff lies for what issues nothing any more, such as a revoked API key: what it had just begun to
+/// issue is void as well. Longer than any request takes; in seconds.
+const UNDERWAY_SECONDS: i64 = 60;
 
 /// What a cutoff goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,6 +144,19 @@ pub async fn set_cutoff(
         before.plus_seconds(CUTOFF_SECONDS),
     )?;
     record_revocation(tx, organization, now).await
+}
+
+/// Voids everything of what issues nothing from now on, also what it is about to issue. Takes the change lock, which every
+/// other change takes before the organization's row.
+pub async fn void_for_good(
+    tx: &mut Transaction,
+    organization: OrganizationId,
+    target: &CutoffTarget,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    record_change(tx, organization).await?;
+    let before = now.plus_seconds(UNDERWAY_SECONDS);
+    set_cutoff(tx, organization, target, before, now).await
 }
 
 /// Raises the revocation version: to the milliseconds of `now`, or by one where it is there already.

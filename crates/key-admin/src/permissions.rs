@@ -52,6 +52,10 @@ permissions! {
     AudiencesWrite = "audiences:write",
     /// Ask what a token allows.
     TokensIntrospect = "tokens:introspect",
+    /// Revoke sessions, one or many.
+    TokensRevoke = "tokens:revoke",
+    /// Find and read sessions.
+    SessionsRead = "sessions:read",
 }
 
 impl Permission {

@@ -101,9 +101,15 @@ impl App {
 
     pub(crate) async fn deletes(&self, key: &CreatedKey) {
         let keys = &self.node.keys;
-        keys.delete_key(act(), None, self.organization, key.key.id)
-            .await
-            .unwrap();
+        keys.delete_key(
+            act(),
+            None,
+            self.organization,
+            key.key.id,
+            crate::IssuedTokens::Void,
+        )
+        .await
+        .unwrap();
     }
 
     /// All keys of the organization, newest first, as far as one page goes.

@@ -21,6 +21,7 @@ use crate::renewal::FailedRenewals;
 use crate::revocation::Revocations;
 use crate::rings::{OrganizationIssuer, Ring, Rings, Shape, StartError};
 use crate::sessions::{AttributeHasher, RecordError, Recorded, Recorder};
+use crate::snapshot::Snapshots;
 use crate::templates::SupersetRule;
 
 /// Of a dataset whose table no row rule is for, nothing is shown.
@@ -102,6 +103,7 @@ pub struct TokenIssuer {
     pub(crate) rings: Rings,
     pub(crate) recorder: Recorder,
     pub(crate) revocations: Revocations,
+    pub(crate) snapshots: Snapshots,
     pub(crate) refusals: Arc<RefusalLog>,
     pub(crate) failed_renewals: FailedRenewals,
     pub(crate) known_origins: KnownOrigins,

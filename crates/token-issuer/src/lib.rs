@@ -22,6 +22,7 @@
 //! | [`sessions`] | one row per token, written in groups |
 //! | [`renewal`] | a token that is about to end becomes the next one |
 //! | `revocation` | what is void before its time |
+//! | [`snapshot`] | the same for verifiers, signed |
 //! | [`templates`] | claim templates: the payload in its consumer's form |
 //! | [`metadata`] | the discovery documents |
 //! | [`services`] | [`Services`]: everything that API, console and command line call, built in one place |
@@ -43,6 +44,7 @@ pub mod services;
 pub mod sessions;
 pub mod signing_keys;
 pub mod simulation;
+pub mod snapshot;
 pub mod templates;
 #[cfg(test)]
 mod tests;
@@ -57,3 +59,4 @@ pub use reseal::{Reseal, ResealError};
 pub use rings::{OrganizationIssuer, StartError};
 pub use services::{NewOrganization, ServiceSettings, Services};
 pub use simulation::{SimulateError, SimulationReport, SimulationRequest};
+pub use snapshot::{RevocationSnapshot, SnapshotError};

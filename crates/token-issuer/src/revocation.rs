@@ -12,7 +12,7 @@ use quick_cache::sync::Cache;
 use serde_json::Value;
 use storage::{Database, OrganizationId, StorageError, Timestamp};
 
-use crate::sessions::{Session, canonical};
+use crate::sessions::{Session, canonical, issued_millis};
 
 /// Organizations whose cutoffs are kept in memory; those of others are read again.
 const MAX_ORGANIZATIONS: usize = 10_000;
@@ -75,44 +75,47 @@ impl Cutoffs {
         })
     }
 
-    /// Does one of them void this session? `aud` is what its token says.
-    pub(crate) fn void(&self, session: &Session, aud: &str) -> bool {
-        let issued = issued_millis(session);
+    pub(crate) fn is_empty(&self) -> bool {
+        self.before.is_empty()
+    }
+
+    /// The kind of one that voids this session, if any does. `aud` is what its token says.
+    pub(crate) fn voiding(&self, session: &Session, aud: &str) -> Option<CutoffKind> {
+        let issued = issued_millis(session.id, session.issued_at);
         let hit = |target: &CutoffTarget| {
             let before = self.before.get(target);
             before.is_some_and(|before| issued <= *before)
         };
         if self.before.is_empty() {
-            return false;
+            return None;
         }
-        let one = |kind, value: &str| hit(&CutoffTarget::new(kind, value));
-        hit(&CutoffTarget::organization())
-            || one(CutoffKind::ApiKey, &session.api_key.to_string())
-            || one(CutoffKind::Subject, &session.subject)
-            || one(CutoffKind::Audience, aud)
-            || one(CutoffKind::SigningKey, &session.kid)
-            || session.roles.iter().any(|role| one(CutoffKind::Role, role))
-            || session.attributes.iter().any(|(name, value)| {
-                let items = match value {
-                    Value::Array(items) => items.as_slice(),
-                    value => std::slice::from_ref(value),
-                };
-                let target = |item| CutoffTarget::attribute(name, canonical(item));
-                items.iter().any(|item| hit(&target(item)))
+        if hit(&CutoffTarget::organization()) {
+            return Some(CutoffKind::Organization);
+        }
+        let api_key = session.api_key.to_string();
+        let named = [
+            (CutoffKind::ApiKey, api_key.as_str()),
+            (CutoffKind::Subject, &session.subject),
+            (CutoffKind::Audience, aud),
+            (CutoffKind::SigningKey, &session.kid),
+        ];
+        let roles = session.roles.iter();
+        let roles = roles.map(|role| (CutoffKind::Role, role.as_str()));
+        let mut named = named.into_iter().chain(roles);
+        named
+            .find(|(kind, value)| hit(&CutoffTarget::new(*kind, *value)))
+            .map(|(kind, _)| kind)
+            .or_else(|| {
+                let mut attributes = session.attributes.iter();
+                let voided = attributes.any(|(name, value)| {
+                    let items = match value {
+                        Value::Array(items) => items.as_slice(),
+                        value => std::slice::from_ref(value),
+                    };
+                    let target = |item| CutoffTarget::attribute(name, canonical(item));
+                    items.iter().any(|item| hit(&target(item)))
+                });
+                voided.then_some(CutoffKind::Attribute)
             })
-    }
-}
-
-/// When a session was issued, in Unix milliseconds: its id is exact, but stands still while a clock that was set back
-/// catches up. Then the beginning of the second counts that the token names.
-fn issued_millis(session: &Session) -> i64 {
-    let (exact, second) = (
-        session.id.unix_millis(),
-        session.issued_at.unix_seconds() * 1_000,
-    );
-    if exact < second + 1_000 {
-        exact
-    } else {
-        second
     }
 }

@@ -30,6 +30,7 @@ use crate::rings::{Rings, StartError};
 use crate::sealing::Sealer;
 use crate::sessions::Recorder;
 use crate::signing_keys::{self, GenerateError, SigningAlgorithm};
+use crate::snapshot::Snapshots;
 
 /// What the services are built from.
 #[derive(Debug)]
@@ -189,6 +190,7 @@ impl Services {
             rings,
             recorder,
             revocations: Revocations::new(),
+            snapshots: Snapshots::new(),
             refusals: keys.refusals().clone(),
             failed_renewals: FailedRenewals::new(clock.clone()),
             known_origins: KnownOrigins::new(),

@@ -136,6 +136,20 @@ impl App {
         self.settings.retain(|(it, _)| it != name);
     }
 
+    /// Starts the server again with the address that it listens on as its public one, for clients that follow it.
+    pub(crate) fn serve_under_its_own_address(&mut self) {
+        let url = self.server.url();
+        for (name, value) in &mut self.settings {
+            if name == "JETON_PUBLIC_URL" {
+                value.clone_from(&url);
+            }
+        }
+        self.server.kill();
+        self.restart();
+        // The connections that the other one kept lead nowhere.
+        self.http = client();
+    }
+
     /// The settings of the server, for commands on the same installation.
     pub(crate) fn environment(&self) -> Vec<(&str, &str)> {
         borrowed(&self.settings)
@@ -325,6 +339,23 @@ impl App {
 fn client() -> reqwest::Client {
     let builder = reqwest::Client::builder().no_proxy();
     builder.timeout(Duration::from_mins(1)).build().unwrap()
+}
+
+/// A form, as OAuth clients send it.
+pub(crate) trait Form {
+    /// Of names and values that need no encoding.
+    fn form(self, parameters: &[(&str, &str)]) -> Self;
+}
+
+impl Form for RequestBuilder {
+    fn form(self, parameters: &[(&str, &str)]) -> Self {
+        let pairs = parameters.iter();
+        let pairs: Vec<String> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        self.header("content-type", "application/x-www-form-urlencoded")
+            .body(pairs.join("&"))
+    }
 }
 
 fn borrowed(settings: &[(String, String)]) -> Vec<(&str, &str)> {

@@ -49,8 +49,10 @@ pub(crate) enum ApikeyAction {
     )]
     Revoke(RevokeApikeyArgs),
     /// Take an API key back for good, and out of lists
-    #[command(after_help = "Example:\n  jeton apikey delete key_0Hq3VbN8tRzA")]
-    Delete(ApikeyIdArgs),
+    #[command(
+        after_help = "Examples:\n  jeton apikey delete key_0Hq3VbN8tRzA\n  jeton apikey delete key_0Hq3VbN8tRzA --keep-sessions"
+    )]
+    Delete(DeleteApikeyArgs),
     /// Show how many tokens were issued with an API key
     #[command(
         after_help = "Examples:\n  jeton apikey usage key_0Hq3VbN8tRzA\n  jeton apikey usage key_0Hq3VbN8tRzA --output json"
@@ -62,6 +64,21 @@ pub(crate) enum ApikeyAction {
 pub(crate) struct ApikeyIdArgs {
     /// The key's identifier, `key_…`, or its first characters as lists show them, `jtn_…`; never the whole key
     pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteApikeyArgs {
+    #[command(flatten)]
+    pub(crate) key: ApikeyIdArgs,
+    #[command(flatten)]
+    pub(crate) sessions: KeepSessionsArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeepSessionsArgs {
+    /// Let the tokens that it asked for live on until they end; left out, they are void
+    #[arg(long)]
+    pub(crate) keep_sessions: bool,
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +107,8 @@ pub(crate) struct RevokeApikeyArgs {
     /// Why, for the list of keys and the audit trail
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) sessions: KeepSessionsArgs,
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
 }

@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod declarations;
 pub(crate) mod duration;
 pub(crate) mod installation;
+pub(crate) mod issued;
 pub(crate) mod migrate;
 pub(crate) mod openapi;
 pub(crate) mod organization;

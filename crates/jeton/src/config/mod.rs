@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) drain_timeout_seconds: u32,
     /// How long cached keys and policies are trusted without asking the database for changes.
     pub(crate) staleness_bound_seconds: u32,
+    /// How many days after its end a session is forgotten.
+    pub(crate) session_retention_days: u32,
     pub(crate) log: LogSettings,
     pub(crate) keys: KeyAdminSettings,
     /// Is this `jeton dev`? Nobody can configure it.
@@ -102,6 +104,7 @@ impl Default for Config {
             drain_delay_seconds: 0,
             drain_timeout_seconds: 10,
             staleness_bound_seconds: 2,
+            session_retention_days: 30,
             log: LogSettings::default(),
             keys: KeyAdminSettings::default(),
             development: false,
@@ -148,7 +151,7 @@ impl Config {
 
     /// Values of the right type that would stop the server from working.
     fn check(&self) -> Result<(), Failure> {
-        let seconds = [
+        let numbers = [
             (
                 "request_timeout_seconds",
                 self.request_timeout_seconds,
@@ -166,8 +169,13 @@ impl Config {
                 self.staleness_bound_seconds,
                 1..=60,
             ),
+            (
+                "session_retention_days",
+                self.session_retention_days,
+                1..=36_500,
+            ),
         ];
-        let mut faults: Vec<String> = seconds
+        let mut faults: Vec<String> = numbers
             .into_iter()
             .filter(|(_, value, range)| !range.contains(value))
             .map(|(name, _, range)| {
@@ -416,6 +424,10 @@ mod tests {
         });
         zero(Config {
             staleness_bound_seconds: 3600,
+            ..Config::default()
+        });
+        zero(Config {
+            session_retention_days: 0,
             ..Config::default()
         });
         let mut config = Config::default();

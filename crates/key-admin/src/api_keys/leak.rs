@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::{ApiKey, PresentedKey};
+use super::{ApiKey, IssuedTokens, KeyRevocation, PresentedKey};
 use crate::audit::{Act, Actor};
 use crate::{AuthenticateError, ChangeKeyError, KeyAdmin};
 
@@ -30,9 +30,12 @@ impl KeyAdmin {
             client: Some(client),
             request_id,
         };
-        let reason = Some("reported as leaked");
+        let revocation = KeyRevocation {
+            reason: Some("reported as leaked"),
+            issued: IssuedTokens::Void,
+        };
         Ok(self
-            .revoke_key(&act, None, organization, id, reason)
+            .revoke_key(&act, None, organization, id, revocation)
             .await?)
     }
 }

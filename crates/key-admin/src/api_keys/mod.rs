@@ -50,6 +50,8 @@ pub use leak::ReportLeakError;
 pub use list::{KeyFilter, ListedKey, MAX_PAGE, TokenCounts, find_key};
 pub use rotate::MAX_GRACE_SECONDS;
 pub use strength::{Aspect, Strength, Stronger};
+pub(crate) use switch::void_issued;
+pub use switch::{IssuedTokens, KeyRevocation};
 pub use update::{ApiKeyPatch, Edit};
 pub use usage::{DayUsage, KeyUsage, day_of};
 

@@ -1,10 +1,30 @@
 use serde_json::json;
-use storage::OrganizationId;
+use storage::{OrganizationId, StorageError, Timestamp, Transaction};
 
 use super::change::{ChangeKeyError, InvalidKey, seen};
 use super::{ApiKey, ApiKeyContext, ApiKeyId, store};
 use crate::KeyAdmin;
 use crate::audit::Act;
+use crate::cutoffs::{CutoffKind, CutoffTarget, void_for_good};
+
+/// What becomes of the tokens that a key has issued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IssuedTokens {
+    /// They are void, all of them.
+    #[default]
+    Void,
+    /// They live on until they end.
+    Keep,
+}
+
+/// How a key is taken back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KeyRevocation<'r> {
+    /// Why, for people.
+    pub reason: Option<&'r str>,
+    /// What becomes of what it has issued.
+    pub issued: IssuedTokens,
+}
 
 /// Off, on, and gone. Doing again what is done already answers the key as it is, and records nothing.
 ///
@@ -49,23 +69,27 @@ impl KeyAdmin {
         self.save(act, opened, "api_key.enable", after).await
     }
 
-    /// Takes a key back for good and frees its slot. A second time changes neither the time nor the reason.
+    /// Takes a key back for good and frees its slot. A second time changes nothing.
     pub async fn revoke_key(
         &self,
         act: &Act,
         by: Option<&ApiKeyContext>,
         organization: OrganizationId,
         id: ApiKeyId,
-        reason: Option<&str>,
+        revocation: KeyRevocation<'_>,
     ) -> Result<ApiKey, ChangeKeyError> {
-        let reason = checked_reason(reason)?;
-        let opened = self.open(by, organization, id).await?;
+        let reason = checked_reason(revocation.reason)?;
+        let mut opened = self.open(by, organization, id).await?;
         opened.check_may_stop()?;
         let mut after = opened.before.key.clone();
         if after.revoked_at.is_some() {
             return Ok(after);
         }
-        after.revoked_at = Some(opened.now);
+        let now = opened.now;
+        if revocation.issued == IssuedTokens::Void {
+            void_issued(&mut opened.tx, organization, id, now).await?;
+        }
+        after.revoked_at = Some(now);
         after.revoked_reason = reason;
         self.save(act, opened, "api_key.revoke", after).await
     }
@@ -77,9 +101,13 @@ impl KeyAdmin {
         by: Option<&ApiKeyContext>,
         organization: OrganizationId,
         id: ApiKeyId,
+        issued: IssuedTokens,
     ) -> Result<ApiKey, ChangeKeyError> {
         let mut opened = self.open(by, organization, id).await?;
         opened.check_may_stop()?;
+        if issued == IssuedTokens::Void {
+            void_issued(&mut opened.tx, organization, id, opened.now).await?;
+        }
         let key = opened.before.key;
         if !store::changes::delete(opened.tx.conn(), organization, id).await? {
             return Err(ChangeKeyError::NotFound);
@@ -89,6 +117,17 @@ impl KeyAdmin {
             .await?;
         Ok(key)
     }
+}
+
+/// Voids what a key has issued that issues nothing any more.
+pub(crate) async fn void_issued(
+    tx: &mut Transaction,
+    organization: OrganizationId,
+    id: ApiKeyId,
+    now: Timestamp,
+) -> Result<(), StorageError> {
+    let target = CutoffTarget::new(CutoffKind::ApiKey, id.to_string());
+    void_for_good(tx, organization, &target, now).await
 }
 
 fn checked_reason(reason: Option<&str>) -> Result<Option<String>, InvalidKey> {

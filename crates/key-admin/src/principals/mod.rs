@@ -12,6 +12,7 @@ use storage::{OrganizationId, PrincipalId, StorageError, Timestamp, Transaction,
 
 pub(crate) use store::{NewPrincipal, insert, lock, set_name, set_state};
 
+use crate::api_keys::void_issued;
 use crate::audit::{self, Act, Deed};
 use crate::{ApiKeyId, KeyAdmin};
 
@@ -111,6 +112,10 @@ pub(crate) async fn remove(
     store::forget_creator(tx.conn(), organization, id).await?;
     store::delete_login(tx.conn(), organization, id).await?;
     store::delete(tx.conn(), organization, id).await?;
+    // Last, for the change lock that it takes.
+    for &key in &keys.all {
+        void_issued(tx, organization, key, now).await?;
+    }
     Ok(keys)
 }
 

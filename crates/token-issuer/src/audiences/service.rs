@@ -194,6 +194,10 @@ impl TokenIssuer {
             return Err(AudienceError::NotFound);
         }
         store::forget_origins(tx.conn(), id).await?;
+        let keys = signing_keys::store::published(tx.conn(), organization).await?;
+        let own = keys.iter().filter(|key| key.ring.audience == id);
+        let kids = own.map(|key| key.kid.as_str());
+        self.void_signed_by(&mut tx, organization, kids).await?;
         signing_keys::store::retire_all(tx.conn(), organization, id, self.clock.now()).await?;
         let detail = json!({ "before": seen(&before) });
         self.commit_audience(act, tx, &before, ("audience.delete", detail))

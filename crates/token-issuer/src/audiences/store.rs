@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use policy::{AudienceLimits, AudienceName};
 use sqlx::types::Json;
 use storage::{
@@ -165,4 +167,19 @@ pub(crate) async fn list(
     .into_iter()
     .map(Audience::try_from)
     .collect()
+}
+
+/// Name and `aud` of every audience that the organization has or had.
+pub(crate) async fn names(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+) -> Result<BTreeMap<AudienceId, (String, String)>, StorageError> {
+    let rows = fetch_all!(
+        conn,
+        (AudienceId, String, String),
+        "select id, name, aud from audiences where organization_id = $1 order by id",
+        organization,
+    )?;
+    let named = rows.into_iter().map(|(id, name, aud)| (id, (name, aud)));
+    Ok(named.collect())
 }

@@ -290,7 +290,8 @@ impl TokenIssuer {
         let cutoffs = revocations
             .at(&self.database, organization, version, now)
             .await?;
-        let void = session.revoked_at.is_some() || cutoffs.void(&session, &token.registered.aud);
+        let void = session.revoked_at.is_some()
+            || cutoffs.voiding(&session, &token.registered.aud).is_some();
         Ok((session, void))
     }
 }

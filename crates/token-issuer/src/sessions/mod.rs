@@ -7,6 +7,8 @@
 //! Of sensitive attributes a row holds [hashes](AttributeHasher), never the values.
 
 mod hashes;
+mod revoking;
+mod search;
 pub(crate) mod store;
 mod usage;
 
@@ -26,6 +28,10 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use hashes::canonical;
 pub use hashes::{AttributeHasher, CannotHash, OrganizationHasher, hashes};
+pub use revoking::{RevocationTarget, RevokeError, RevokeTokenError};
+pub use search::{
+    AttributeFilter, FindError, FoundSession, HIDDEN, RevokedBy, SessionFilter, SessionState,
+};
 pub use store::exists;
 
 use crate::claims::{Claims, SignedToken};
@@ -69,6 +75,18 @@ pub struct Session {
     pub renewed_at: Option<Timestamp>,
     /// When it was revoked by itself, not by a cutoff.
     pub revoked_at: Option<Timestamp>,
+}
+
+/// When a token was issued, in Unix milliseconds, as verifiers reckon it: the time in its id, or where that is not in the
+/// second of `iat`, the earlier of both. Ids run ahead when the clock is set back.
+pub(crate) fn issued_millis(id: SessionId, issued_at: Timestamp) -> i64 {
+    let second = issued_at.unix_seconds();
+    let exact = id.unix_millis();
+    if exact.div_euclid(1_000) == second {
+        exact
+    } else {
+        exact.min(second.saturating_mul(1_000))
+    }
 }
 
 /// Without the subject and the values of attributes: what is printed ends in logs.

@@ -5,6 +5,7 @@
 //! JWKS until its last token has ended. Only retiring a key in an emergency breaks the last two, on purpose.
 
 use key_admin::Act;
+use key_admin::cutoffs::{CutoffKind, CutoffTarget, void_for_good};
 use secrecy::SecretSlice;
 use serde_json::{Value, json};
 use storage::{AudienceId, OrganizationId, StorageError, Timestamp, Transaction, record_change};
@@ -164,6 +165,7 @@ impl TokenIssuer {
             KeyState::Previous => change_state(&mut tx, key, KeyState::Retired, now).await?,
             KeyState::Retired => return Err(RingError::NoSuchKey),
         }
+        self.void_signed_by(&mut tx, organization, [kid]).await?;
         let detail = json!({ "kid": kid, "was": key.state.as_str() });
         Ok(self
             .commit_audience(act, tx, &audience, ("signing_key.retire", detail))
@@ -289,6 +291,21 @@ impl TokenIssuer {
         };
         self.add(tx, audience.ring(), KeyState::Next).await?;
         Ok(json!({ "before": was.map(|key| &key.kid), "after": signs }))
+    }
+
+    /// Voids what these keys have signed, for verifiers that still hold them.
+    pub(crate) async fn void_signed_by<'k>(
+        &self,
+        tx: &mut Transaction,
+        organization: OrganizationId,
+        kids: impl IntoIterator<Item = &'k str>,
+    ) -> Result<(), StorageError> {
+        let now = self.clock.now();
+        for kid in kids {
+            let target = CutoffTarget::new(CutoffKind::SigningKey, kid);
+            void_for_good(tx, organization, &target, now).await?;
+        }
+        Ok(())
     }
 
     async fn add(

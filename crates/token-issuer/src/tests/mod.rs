@@ -8,6 +8,7 @@ mod organizations;
 mod renewing;
 mod renewing_refused;
 mod reseal;
+mod revoking;
 mod rings;
 mod sensitive;
 mod settings;

@@ -1,6 +1,6 @@
 //! Tokens that were renewable once.
 
-use key_admin::{ApiKeyPatch, Edit, KeyCeiling};
+use key_admin::{ApiKeyPatch, Edit, IssuedTokens, KeyCeiling, KeyRevocation};
 use policy::GrantRequest;
 use serde_json::{Value, json};
 use storage::testing::on_both_engines;
@@ -176,13 +176,19 @@ async fn a_key_that_may_not_act_ends_its_sessions() {
         app.renews(text(&token)).await.unwrap();
 
         let (key, token) = app.key_with_token().await;
-        keys.revoke_key(act, None, organization, key, None)
+        let alone = KeyRevocation {
+            reason: None,
+            issued: IssuedTokens::Keep,
+        };
+        keys.revoke_key(act, None, organization, key, alone)
             .await
             .unwrap();
         app.has_ended(&token, "revoked").await;
 
         let (key, token) = app.key_with_token().await;
-        keys.delete_key(act, None, organization, key).await.unwrap();
+        keys.delete_key(act, None, organization, key, IssuedTokens::Keep)
+            .await
+            .unwrap();
         app.has_ended(&token, "deleted").await;
 
         let (key, token) = app.key_with_token().await;

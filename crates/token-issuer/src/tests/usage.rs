@@ -100,9 +100,15 @@ async fn counts_outlive_the_key_and_stay_in_its_organization() {
         let (keys, key) = (&app.services.keys, app.caller.key_id());
         assert!(keys.usage(globex.id, key).await.unwrap().is_none());
         let act = key_admin::Act::on_command_line();
-        keys.delete_key(&act, None, app.organization.id, key)
-            .await
-            .unwrap();
+        keys.delete_key(
+            &act,
+            None,
+            app.organization.id,
+            key,
+            key_admin::IssuedTokens::Void,
+        )
+        .await
+        .unwrap();
         let mut read = app.database.read().await.unwrap();
         let sql = "select tokens_issued from api_key_usage where api_key_id = $1";
         let (counted,) = fetch_one!(read.conn(), (i64,), sql, key.as_str()).unwrap();

@@ -7,7 +7,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use key_admin::{ApiKeyId, CreatedKey, KeyFilter, KeyState, ListedKey};
+use key_admin::{
+    ApiKeyId, CreatedKey, IssuedTokens, KeyFilter, KeyRevocation, KeyState, ListedKey,
+};
 use policy::operations::markers;
 use serde::{Deserialize, Serialize};
 use storage::{OrganizationId, PrincipalId, Timestamp};
@@ -62,6 +64,21 @@ pub struct RevokeApiKeyRequest {
     #[serde(default)]
     #[schema(max_length = 500, default = "")]
     reason: String,
+    /// Let the tokens that it asked for live on until they end. Left out, they are void.
+    #[serde(default)]
+    #[schema(default = false)]
+    keep_sessions: bool,
+}
+
+/// How to delete an API key.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteApiKeyQuery {
+    /// Let the tokens that it asked for live on until they end. Left out, they are void.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    keep_sessions: bool,
 }
 
 /// How much an API key is used.
@@ -358,7 +375,8 @@ pub async fn enable_api_key(
 
 /// Revoke an API key
 ///
-/// It stops working for good, at once, on every node within two seconds. Revoking a revoked key changes nothing.
+/// It stops working for good, at once, on every node within two seconds. The tokens that it asked for are void, unless
+/// `keep_sessions` is true. Revoking a revoked key changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/api-keys/{id}/revoke",
@@ -382,26 +400,31 @@ pub async fn revoke_api_key(
     JsonBody(body): JsonBody<RevokeApiKeyRequest>,
 ) -> Result<Json<ApiKeyView>, Problem> {
     let (act, organization) = (act(&caller, origin), caller.organization());
-    let reason = Some(body.reason.as_str()).filter(|reason| !reason.is_empty());
+    let revocation = KeyRevocation {
+        reason: Some(body.reason.as_str()).filter(|reason| !reason.is_empty()),
+        issued: issued(body.keep_sessions),
+    };
     state
         .services
         .keys
-        .revoke_key(&act, Some(&caller), organization, id, reason)
+        .revoke_key(&act, Some(&caller), organization, id, revocation)
         .await?;
     view(&state, organization, id).await.map(Json)
 }
 
 /// Delete an API key
 ///
-/// Like revoking, and it disappears from lists. Its audit trail and its counts stay.
+/// Like revoking, its tokens included unless `keep_sessions` is true, and it disappears from lists. Its audit trail and its
+/// counts stay.
 #[utoipa::path(
     delete,
     path = "/v1/api-keys/{id}",
     operation_id = "deleteApiKey",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`"), DeleteApiKeyQuery),
     responses(
         (status = 204, description = "It is gone"),
+        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
         CallerProblems,
     ),
@@ -412,12 +435,19 @@ pub async fn delete_api_key(
     Caller(caller): Caller<markers::DeleteApiKey>,
     PathId(id): PathId<ApiKeyId>,
     RequestOrigin(origin): RequestOrigin,
+    Query(query): Query<DeleteApiKeyQuery>,
 ) -> Result<StatusCode, Problem> {
-    let act = act(&caller, origin);
+    let (act, organization) = (act(&caller, origin), caller.organization());
     state
         .services
         .keys
-        .delete_key(&act, Some(&caller), caller.organization(), id)
+        .delete_key(
+            &act,
+            Some(&caller),
+            organization,
+            id,
+            issued(query.keep_sessions),
+        )
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -463,6 +493,15 @@ pub async fn get_api_key_usage(
         last_used_address: usage.last_used_address,
         days: days.collect(),
     }))
+}
+
+/// What is not said voids: a key that leaked may have issued to anybody.
+fn issued(keep_sessions: bool) -> IssuedTokens {
+    if keep_sessions {
+        IssuedTokens::Keep
+    } else {
+        IssuedTokens::Void
+    }
 }
 
 async fn view(

@@ -35,7 +35,7 @@ pub(crate) async fn run(command: ApikeyCommand) -> Result<(), Failure> {
         ApikeyAction::Disable(args) => over_http::switch(args, "disable").await,
         ApikeyAction::Enable(args) => over_http::switch(args, "enable").await,
         ApikeyAction::Revoke(args) => over_http::revoke(args).await,
-        ApikeyAction::Delete(args) => over_http::delete(&args.id).await,
+        ApikeyAction::Delete(args) => over_http::delete(args).await,
         ApikeyAction::Usage(args) => over_http::usage(args).await,
     }
 }

@@ -3,7 +3,8 @@ use serde_json::{Map, Value, json};
 use super::limits;
 use super::shared::{COLUMNS, key_id, permissions, show_secret};
 use crate::cli::{
-    CreateApikeyArgs, GetApikeyArgs, LimitFlag, OneApikeyArgs, RevokeApikeyArgs, RotateApikeyArgs,
+    CreateApikeyArgs, DeleteApikeyArgs, GetApikeyArgs, LimitFlag, OneApikeyArgs, RevokeApikeyArgs,
+    RotateApikeyArgs,
 };
 use crate::client::Client;
 use crate::commands::duration::Expiry;
@@ -83,15 +84,17 @@ pub(super) async fn switch(args: OneApikeyArgs, how: &str) -> Result<(), Failure
 pub(super) async fn revoke(args: RevokeApikeyArgs) -> Result<(), Failure> {
     let id = key_id(&args.key.id)?.to_string();
     let path = ["v1", "api-keys", &id, "revoke"];
-    let body = json!({ "reason": args.reason });
+    let body = json!({ "reason": args.reason, "keep_sessions": args.sessions.keep_sessions });
     let key = Client::configured()?.post(&path, Some(body)).await?;
     output::entry(&key, COLUMNS, args.output)
 }
 
-pub(super) async fn delete(id: &str) -> Result<(), Failure> {
-    let id = key_id(id)?.to_string();
+pub(super) async fn delete(args: DeleteApikeyArgs) -> Result<(), Failure> {
+    let id = key_id(&args.key.id)?.to_string();
+    let keep = args.sessions.keep_sessions.then(|| "true".to_owned());
     let client = Client::configured()?;
-    client.delete(&["v1", "api-keys", &id], &[]).await?;
+    let query = [("keep_sessions", keep)];
+    client.delete(&["v1", "api-keys", &id], &query).await?;
     output::talk(&format!("{id} is deleted"));
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::{
     ApiKeyId, ApiKeyPatch, AuthenticateError, ChangeKeyError, CreateKeyError, Edit,
     KeyAdminSettings, KeyCeiling, KeyState, NewApiKey, OrganizationPatch, Permission,
 };
+use crate::{IssuedTokens, KeyRevocation};
 
 fn expiry(at: Option<Timestamp>) -> ApiKeyPatch {
     ApiKeyPatch {
@@ -234,7 +235,14 @@ async fn a_revoked_key_is_gone_for_good_and_keeps_its_first_reason() {
         let app = App::with(database, settings).await;
         let key = app.creates_key("ci").await;
         let (keys, organization, id) = (&app.node.keys, app.organization, key.key.id);
-        let revoke = async |reason| keys.revoke_key(act(), None, organization, id, reason).await;
+        let revoke = async |reason| {
+            let revocation = KeyRevocation {
+                reason,
+                ..KeyRevocation::default()
+            };
+            keys.revoke_key(act(), None, organization, id, revocation)
+                .await
+        };
         let long = "x".repeat(501);
         for bad in ["a\nb", &long] {
             let refused = revoke(Some(bad)).await.unwrap_err();
@@ -377,10 +385,12 @@ async fn another_organization_cannot_see_or_touch_a_key() {
                 .unwrap_err(),
             keys.disable_key(act(), None, globex, id).await.unwrap_err(),
             keys.enable_key(act(), None, globex, id).await.unwrap_err(),
-            keys.revoke_key(act(), None, globex, id, None)
+            keys.revoke_key(act(), None, globex, id, KeyRevocation::default())
                 .await
                 .unwrap_err(),
-            keys.delete_key(act(), None, globex, id).await.unwrap_err(),
+            keys.delete_key(act(), None, globex, id, IssuedTokens::Void)
+                .await
+                .unwrap_err(),
             keys.rotate_key(act(), None, globex, id, 0)
                 .await
                 .unwrap_err(),
@@ -389,7 +399,9 @@ async fn another_organization_cannot_see_or_touch_a_key() {
         }
         app.authenticates(&key).await.unwrap();
         app.deletes(&key).await;
-        let gone = keys.delete_key(act(), None, app.organization, id).await;
+        let gone = keys
+            .delete_key(act(), None, app.organization, id, IssuedTokens::Void)
+            .await;
         assert!(matches!(gone, Err(ChangeKeyError::NotFound)));
     })
     .await;

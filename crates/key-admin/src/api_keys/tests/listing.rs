@@ -1,6 +1,7 @@
 use storage::testing::on_both_engines;
 use storage::{Clock, Timestamp, execute};
 
+use crate::KeyRevocation;
 use crate::testing::{App, act, add_owner};
 use crate::{ApiKeyId, KeyFilter, KeyState, NewApiKey};
 
@@ -147,9 +148,15 @@ async fn states_and_owners_filter() {
         app.disables(&disabled).await;
         let revoked = app.creates_key("revoked").await;
         app.disables(&revoked).await;
-        keys.revoke_key(act(), None, organization, revoked.key.id, None)
-            .await
-            .unwrap();
+        keys.revoke_key(
+            act(),
+            None,
+            organization,
+            revoked.key.id,
+            KeyRevocation::default(),
+        )
+        .await
+        .unwrap();
         app.clock.advance_seconds(60);
         let in_state = async |state| {
             app.finds(KeyFilter {

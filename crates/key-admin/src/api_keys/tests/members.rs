@@ -9,6 +9,7 @@ use crate::{
     ApiKeyContext, ApiKeyId, ApiKeyPatch, ChangeKeyError, CreateKeyError, CreatedKey, Edit,
     KeyFilter, NewApiKey, Permission, UserRole,
 };
+use crate::{IssuedTokens, KeyRevocation};
 
 /// What one key tries to do to another.
 #[derive(Clone, Copy, Debug)]
@@ -66,10 +67,14 @@ impl Deed {
                 .map(drop),
             Self::Enable => keys.enable_key(act(), by, organization, id).await.map(drop),
             Self::Revoke => {
-                let revoked = keys.revoke_key(act(), by, organization, id, None);
+                let revoked =
+                    keys.revoke_key(act(), by, organization, id, KeyRevocation::default());
                 revoked.await.map(drop)
             }
-            Self::Delete => keys.delete_key(act(), by, organization, id).await.map(drop),
+            Self::Delete => keys
+                .delete_key(act(), by, organization, id, IssuedTokens::Void)
+                .await
+                .map(drop),
         }
     }
 }

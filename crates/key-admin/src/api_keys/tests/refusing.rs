@@ -8,6 +8,7 @@ use storage::testing::on_both_engines;
 use storage::{Clock, Conn, execute, fetch_one};
 
 use super::{format, guess};
+use crate::KeyRevocation;
 use crate::audit::{self, AuditEvent, AuditFilter};
 use crate::rate_limit::RateLimit;
 use crate::testing::{App, CLIENT, act};
@@ -61,9 +62,15 @@ async fn each_reason_leaves_an_event_that_says_who_and_why() {
         let disabled = app.disabled_key().await;
         let revoked = app.creates_key("revoked").await;
         let keys = &app.node.keys;
-        keys.revoke_key(act(), None, app.organization, revoked.key.id, None)
-            .await
-            .unwrap();
+        keys.revoke_key(
+            act(),
+            None,
+            app.organization,
+            revoked.key.id,
+            KeyRevocation::default(),
+        )
+        .await
+        .unwrap();
         let elsewhere = NewApiKey {
             allowed_networks: vec!["10.0.0.0/8".parse().unwrap()],
             ..new("elsewhere")

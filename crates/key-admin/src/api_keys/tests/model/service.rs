@@ -7,6 +7,7 @@ use storage::testing::ScratchDatabase;
 use storage::{Clock, Database, Engine};
 
 use super::{Blank, Call, Model, ROLES, Shape, calls, first_keys, shapes, strength_of, target_of};
+use crate::IssuedTokens;
 use crate::api_keys::strength::KeyOwner;
 use crate::api_keys::{NotCovered, Strength};
 use crate::testing::{App, act, add_user};
@@ -87,8 +88,14 @@ impl Run {
                     .await
             }
             _ => {
-                keys.delete_key(act(), Some(caller), organization, target)
-                    .await
+                keys.delete_key(
+                    act(),
+                    Some(caller),
+                    organization,
+                    target,
+                    IssuedTokens::Void,
+                )
+                .await
             }
         }
     }

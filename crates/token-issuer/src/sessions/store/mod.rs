@@ -1,3 +1,6 @@
+pub(crate) mod revoking;
+pub(super) mod search;
+
 use key_admin::ApiKeyId;
 use policy::Resource;
 use serde_json::{Map, Value};

@@ -1,0 +1,140 @@
+//! Introspection (RFC 7662): is this token active, and what does it say?
+
+use axum::Json;
+use axum::extract::State;
+use policy::Resource;
+use policy::operations::markers;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use token_issuer::{CheckTokenError, CheckedToken};
+use utoipa::ToSchema;
+
+use super::error::OAuthErrorBody;
+use super::{OAuthClient, OAuthError, OAuthForm};
+use crate::problem::Problem;
+use crate::state::ApiState;
+
+/// The token in question.
+#[derive(Deserialize, ToSchema)]
+pub struct IntrospectTokenRequest {
+    /// The session token.
+    token: String,
+    /// What kind of token it may be; it does not matter here.
+    #[serde(rename = "token_type_hint")]
+    #[schema(required = false, examples("access_token"))]
+    _token_type_hint: Option<String>,
+}
+
+/// The answer: for a token that is not active, `active` alone.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Introspection {
+    /// Is it a token of the organization that holds now?
+    active: bool,
+    /// What it says.
+    #[serde(flatten)]
+    #[schema(inline)]
+    token: Option<IntrospectedToken>,
+}
+
+/// What an active token says.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IntrospectedToken {
+    /// What the roles allow, separated by spaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scope: Option<String>,
+    /// The API key that asked.
+    client_id: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// Whom the token speaks for.
+    sub: String,
+    /// The audience.
+    aud: Option<Value>,
+    /// The issuer.
+    iss: Option<Value>,
+    /// The session.
+    jti: String,
+    /// The session again, under the name that the rest of the API has for it.
+    #[schema(format = Uuid)]
+    session_id: String,
+    /// When the token was issued, in seconds since the Unix epoch.
+    iat: i64,
+    /// When the token begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    nbf: Option<Value>,
+    /// When the token ends.
+    exp: i64,
+    /// The roles.
+    roles: Vec<String>,
+    /// The attributes. Of a token in the form of a claim template without the sensitive ones.
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
+    attributes: Map<String, Value>,
+    /// The resources that the token is limited to; empty for no such limit.
+    #[schema(value_type = Vec<crate::routes::session_tokens::TokenResource>)]
+    resources: Vec<Resource>,
+}
+
+impl From<CheckedToken> for IntrospectedToken {
+    fn from(mut token: CheckedToken) -> Self {
+        let id = token.session.id.to_string();
+        let mut claim = |name| token.claims.remove(name);
+        Self {
+            scope: claim("scope").and_then(|it| it.as_str().map(ToOwned::to_owned)),
+            client_id: token.session.api_key.to_string(),
+            token_type: "Bearer",
+            aud: claim("aud"),
+            iss: claim("iss"),
+            nbf: claim("nbf"),
+            sub: token.session.subject,
+            jti: id.clone(),
+            session_id: id,
+            iat: token.session.issued_at.unix_seconds(),
+            exp: token.expires_at.unix_seconds(),
+            roles: token.roles,
+            attributes: token.attributes,
+            resources: token.resources,
+        }
+    }
+}
+
+/// Ask whether a token is active
+///
+/// RFC 7662. Active is what the caller's organization issued, has not ended and is not revoked. Why another token is not
+/// active is not told.
+#[utoipa::path(
+    post,
+    path = "/oauth2/introspect",
+    operation_id = "introspectToken",
+    tag = "OAuth",
+    request_body(content = IntrospectTokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "The answer", body = Introspection),
+        (status = 400, description = "The body is malformed", body = OAuthErrorBody),
+        (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = OAuthErrorBody),
+        (status = 403, description = "The API key may not do this, or not from this address", body = OAuthErrorBody),
+        (status = 415, description = "The body is not a form", body = OAuthErrorBody),
+        (status = 429, description = "Too many requests; see `Retry-After`", body = OAuthErrorBody),
+        (status = 503, description = "The database cannot answer at the moment; see `Retry-After`", body = OAuthErrorBody),
+    ),
+    security(("Basic" = []), ("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
+)]
+pub async fn introspect_token(
+    State(state): State<ApiState>,
+    OAuthClient(client): OAuthClient<markers::IntrospectToken>,
+    OAuthForm(form): OAuthForm<IntrospectTokenRequest>,
+) -> Result<Json<Introspection>, OAuthError> {
+    let issuer = &state.services.issuer;
+    let checked = issuer.check_token(client.organization_slug(), &form.token);
+    let token = match checked.await {
+        Ok(token) => Some(token.into()),
+        Err(CheckTokenError::Inactive(_)) => None,
+        Err(CheckTokenError::Rings(error)) => return Err(Problem::from(error).into()),
+        Err(CheckTokenError::Storage(error)) => return Err(Problem::from(error).into()),
+    };
+    Ok(Json(Introspection {
+        active: token.is_some(),
+        token,
+    }))
+}

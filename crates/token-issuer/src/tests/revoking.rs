@@ -1,0 +1,574 @@
+//! Sessions that are found, revoked and forgotten, and the snapshot that verifiers read.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use key_admin::cutoffs::CutoffKind;
+use key_admin::{Act, IssuedTokens, KeyRevocation};
+use policy::{PolicyDocument, starter_policy};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use storage::testing::on_both_engines;
+use storage::{Clock, SessionId, Timestamp, execute, fetch_all, fetch_one};
+
+use super::{App, NOW, found, request};
+use crate::sessions::{
+    AttributeFilter, HIDDEN, RevocationTarget, RevokeError, RevokedBy, SessionFilter, SessionState,
+};
+use crate::{IssueRequest, IssuedToken, Origin};
+
+fn act() -> &'static Act {
+    static ACT: LazyLock<Act> = LazyLock::new(Act::on_command_line);
+    &ACT
+}
+
+impl App {
+    /// Issues with these attributes over those of the ordinary request.
+    async fn issues_with(&self, subject: &str, attributes: Value) -> IssuedToken {
+        let mut grant = request(subject);
+        for (name, value) in attributes.as_object().unwrap() {
+            grant.attributes.insert(name.clone(), value.clone());
+        }
+        let origin = Origin {
+            request_id: "req-1".to_owned(),
+            client: "2001:db8::7".parse().unwrap(),
+        };
+        let request = IssueRequest { grant, origin };
+        self.services
+            .issuer
+            .issue(&self.caller, request)
+            .await
+            .unwrap()
+    }
+
+    async fn declares(&self, change: impl FnOnce(&mut Value)) {
+        let mut document = serde_json::to_value(starter_policy()).unwrap();
+        change(&mut document);
+        let document: PolicyDocument = serde_json::from_value(document).unwrap();
+        let policy = &self.services.policy;
+        let replaced = policy.replace(act(), self.organization.id, None, document);
+        replaced.await.unwrap();
+    }
+
+    async fn finds(&self, filter: SessionFilter) -> Vec<String> {
+        let issuer = &self.services.issuer;
+        let found = issuer.find_sessions(self.organization.id, &filter, None, 100);
+        let found = found.await.unwrap().into_iter();
+        found.map(|it| it.session.subject).collect()
+    }
+
+    async fn state(&self, token: &IssuedToken) -> SessionState {
+        let issuer = &self.services.issuer;
+        let id = token.claims().session_id();
+        let found = issuer.find_session(self.organization.id, id).await;
+        found.unwrap().unwrap().state
+    }
+
+    async fn passes(&self, token: &IssuedToken) -> bool {
+        let text = token.token().expose_secret();
+        let issuer = &self.services.issuer;
+        issuer
+            .check_token(&self.organization.slug, text)
+            .await
+            .is_ok()
+    }
+
+    async fn revokes(&self, target: RevocationTarget) {
+        let issuer = &self.services.issuer;
+        let revoked = issuer.revoke_sessions(act(), self.organization.id, target, None);
+        revoked.await.unwrap();
+        self.clock.advance_seconds(1);
+    }
+
+    async fn snapshot(&self) -> Value {
+        let issuer = &self.services.issuer;
+        let snapshot = issuer.revocation_snapshot(&self.organization.slug).await;
+        let body = snapshot.unwrap().unwrap().body.clone();
+        let claims = body.split('.').nth(1).unwrap();
+        serde_json::from_slice(&BASE64.decode(claims).unwrap()).unwrap()
+    }
+}
+
+fn with_attribute(name: &str, value: &str) -> SessionFilter {
+    SessionFilter {
+        attribute: Some(AttributeFilter {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        }),
+        ..SessionFilter::default()
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_found_by_everything_that_was_recorded() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        app.declares(|policy| {
+            let more = [
+                json!({ "name": "level", "type": "integer" }),
+                json!({ "name": "internal", "type": "boolean" }),
+                json!({ "name": "pin", "type": "string", "sensitive": true }),
+            ];
+            policy["attributes"].as_array_mut().unwrap().extend(more);
+        })
+        .await;
+        app.issues_with(
+            "a",
+            json!({ "tenant_id": "t-1", "level": 42, "pin": "1234" }),
+        )
+        .await;
+        app.clock.advance_seconds(2);
+        app.issues_with(
+            "b",
+            json!({ "tenant_id": "42", "internal": true, "regions": ["us"] }),
+        )
+        .await;
+        app.clock.advance_seconds(2);
+        app.issues_with("c", json!({ "tenant_id": "t-42", "pin": "42" }))
+            .await;
+
+        for (filter, expected) in [
+            (SessionFilter::default(), vec!["c", "b", "a"]),
+            (with_attribute("tenant_id", "t-1"), vec!["a"]),
+            (with_attribute("tenant_id", "42"), vec!["b"]),
+            (with_attribute("level", "42"), vec!["a"]),
+            (with_attribute("level", "4"), vec![]),
+            (with_attribute("internal", "true"), vec!["b"]),
+            (with_attribute("regions", "us"), vec!["c", "b", "a"]),
+            (with_attribute("regions", "eu"), vec!["c", "a"]),
+            (with_attribute("pin", "1234"), vec!["a"]),
+            (with_attribute("pin", "42"), vec!["c"]),
+            (with_attribute("pin", HIDDEN), vec![]),
+            (with_attribute("planet", "mars"), vec![]),
+            (
+                SessionFilter {
+                    subject: Some("b".into()),
+                    ..SessionFilter::default()
+                },
+                vec!["b"],
+            ),
+            (
+                SessionFilter {
+                    api_key: Some(app.caller.key_id()),
+                    ..SessionFilter::default()
+                },
+                vec!["c", "b", "a"],
+            ),
+            (
+                SessionFilter {
+                    audience: Some("default".into()),
+                    ..SessionFilter::default()
+                },
+                vec!["c", "b", "a"],
+            ),
+            (
+                SessionFilter {
+                    since: Some(NOW.plus_seconds(1)),
+                    ..SessionFilter::default()
+                },
+                vec!["c", "b"],
+            ),
+            (
+                SessionFilter {
+                    active: Some(true),
+                    ..SessionFilter::default()
+                },
+                vec!["c", "b", "a"],
+            ),
+            (
+                SessionFilter {
+                    active: Some(false),
+                    ..SessionFilter::default()
+                },
+                vec![],
+            ),
+        ] {
+            assert_eq!(
+                app.finds(filter.clone()).await,
+                expected,
+                "{filter:?} {:?}",
+                filter.attribute.as_ref().map(|it| &it.value)
+            );
+        }
+        let issuer = &app.services.issuer;
+        let all = SessionFilter::default();
+        let everything = issuer.find_sessions(app.organization.id, &all, None, 10);
+        for found in everything.await.unwrap() {
+            let pin = found.attributes().get("pin");
+            assert!(pin.is_none_or(|it| it == HIDDEN), "{pin:?}");
+        }
+        let (other, _) = found(&app.services, "globex", "bob@example.com")
+            .await
+            .unwrap();
+        let theirs = issuer
+            .find_sessions(other.id, &SessionFilter::default(), None, 10)
+            .await;
+        assert!(theirs.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pages_join_without_gap_or_overlap_whatever_is_filtered_out() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        for number in 0..12 {
+            let tenant = if number % 3 == 0 { "x42" } else { "42" };
+            let subject = format!("user-{number:02}");
+            app.issues_with(&subject, json!({ "tenant_id": tenant }))
+                .await;
+        }
+        let issuer = &app.services.issuer;
+        let filter = with_attribute("tenant_id", "42");
+        let (mut seen, mut before) = (Vec::new(), None);
+        loop {
+            let page = issuer.find_sessions(app.organization.id, &filter, before, 3);
+            let page = page.await.unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some(last.session.id);
+            seen.extend(page.into_iter().map(|it| it.session.subject));
+        }
+        let expected = (0..12).rev().filter(|number| number % 3 != 0);
+        let expected: Vec<String> = expected.map(|number| format!("user-{number:02}")).collect();
+        assert_eq!(seen, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_cutoff_voids_what_it_fits_and_nothing_issued_afterwards() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let attribute = |name: &str, value: Value| RevocationTarget::Attribute {
+            name: name.to_owned(),
+            value,
+        };
+        for (target, kind) in [
+            (RevocationTarget::Subject("u".into()), CutoffKind::Subject),
+            (RevocationTarget::Role("viewer".into()), CutoffKind::Role),
+            (
+                RevocationTarget::Audience("default".into()),
+                CutoffKind::Audience,
+            ),
+            (attribute("tenant_id", json!("t-1")), CutoffKind::Attribute),
+            (attribute("regions", json!("us")), CutoffKind::Attribute),
+            (
+                RevocationTarget::ApiKey(app.caller.key_id()),
+                CutoffKind::ApiKey,
+            ),
+            (RevocationTarget::All, CutoffKind::Organization),
+        ] {
+            let before = app.issues("u").await.unwrap();
+            app.revokes(target.clone()).await;
+            assert!(!app.passes(&before).await, "{kind:?}");
+            assert_eq!(
+                app.state(&before).await,
+                SessionState::Revoked(RevokedBy::Cutoff(kind))
+            );
+            let after = app.issues("u").await.unwrap();
+            assert!(app.passes(&after).await, "{kind:?}");
+            assert_eq!(app.state(&after).await, SessionState::Active);
+            app.clock.advance_seconds(1);
+        }
+        let active = SessionFilter {
+            active: Some(true),
+            ..SessionFilter::default()
+        };
+        let inactive = SessionFilter {
+            active: Some(false),
+            ..SessionFilter::default()
+        };
+        assert_eq!(
+            (
+                app.finds(active).await.len(),
+                app.finds(inactive).await.len()
+            ),
+            (1, 13)
+        );
+        for target in [
+            RevocationTarget::Subject("somebody".into()),
+            RevocationTarget::Role("editor".into()),
+            attribute("tenant_id", json!("t-2")),
+            attribute("regions", json!("tenant_id")),
+        ] {
+            let bystander = app.issues("u").await.unwrap();
+            app.revokes(target).await;
+            assert!(app.passes(&bystander).await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn wrong_targets_revoke_nothing() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let token = app.issues("u").await.unwrap();
+        let issuer = &app.services.issuer;
+        let organization = app.organization.id;
+        let attribute = |value: Value| RevocationTarget::Attribute {
+            name: "tenant_id".to_owned(),
+            value,
+        };
+        let past = NOW.plus_seconds(-1);
+        for (target, before) in [
+            (RevocationTarget::Subject(String::new()), None),
+            (RevocationTarget::Subject("x".repeat(1_025)), None),
+            (RevocationTarget::Role("a\0b".into()), None),
+            (RevocationTarget::Audience("nowhere".into()), None),
+            (attribute(json!(null)), None),
+            (attribute(json!(["t-1"])), None),
+            (attribute(json!("")), None),
+            (RevocationTarget::All, Some(NOW.plus_seconds(1))),
+        ] {
+            let refused = issuer
+                .revoke_sessions(act(), organization, target, before)
+                .await;
+            assert!(refused.is_err());
+        }
+        let early = issuer.revoke_sessions(act(), organization, RevocationTarget::All, Some(past));
+        early.await.unwrap();
+        assert!(app.passes(&token).await);
+        let (other, _) = found(&app.services, "globex", "bob@example.com")
+            .await
+            .unwrap();
+        let id = token.claims().session_id();
+        let stranger = issuer.revoke_session(act(), other.id, id).await;
+        assert!(matches!(stranger, Err(RevokeError::NotFound)));
+        let all = issuer.revoke_sessions(act(), other.id, RevocationTarget::All, None);
+        all.await.unwrap();
+        assert!(issuer.find_session(other.id, id).await.unwrap().is_none());
+        assert!(app.passes(&token).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revoked_session_takes_its_chain_with_it_once() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let mut chain = Vec::new();
+        for _ in 0..3 {
+            chain.push(app.issues("u").await.unwrap());
+        }
+        let bystander = app.issues("u").await.unwrap();
+        let root = chain[0].claims().session_id();
+        let mut tx = app.database.write().await.unwrap();
+        for renewed in &chain[1..] {
+            let sql = "update sessions set root_id = $2 where id = $1";
+            execute!(tx.conn(), sql, renewed.claims().session_id(), root).unwrap();
+        }
+        tx.commit().await.unwrap();
+        let issuer = &app.services.issuer;
+        let events = async || {
+            let mut read = app.database.read().await.unwrap();
+            let sql = "select count(*) from audit_events where action = 'session.revoke'";
+            fetch_one!(read.conn(), (i64,), sql).unwrap().0
+        };
+        for session in [&chain[1], &chain[2]] {
+            let id = session.claims().session_id();
+            issuer
+                .revoke_session(act(), app.organization.id, id)
+                .await
+                .unwrap();
+            assert_eq!(events().await, 1);
+        }
+        for session in &chain {
+            assert!(!app.passes(session).await);
+            assert_eq!(
+                app.state(session).await,
+                SessionState::Revoked(RevokedBy::Session)
+            );
+        }
+        assert!(app.passes(&bystander).await);
+        let listed: Vec<SessionId> =
+            serde_json::from_value(app.snapshot().await["sessions"].clone()).unwrap();
+        let revoked: BTreeSet<_> = chain.iter().map(|it| it.claims().session_id()).collect();
+        assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), revoked);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revoked_or_deleted_key_voids_what_it_issued_unless_told_not_to() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let (keys, organization) = (&app.services.keys, app.organization.id);
+        for (delete, issued) in [
+            (false, IssuedTokens::Keep),
+            (true, IssuedTokens::Keep),
+            (false, IssuedTokens::Void),
+            (true, IssuedTokens::Void),
+        ] {
+            let context = super::caller(&app.services, &app.organization, app.owner).await;
+            let id = context.key_id();
+            let caller = app.services.authorizer.permit(context).unwrap();
+            let token = app.issues_to(&caller, "u").await.unwrap();
+            let other = app.issues("u").await.unwrap();
+            if delete {
+                keys.delete_key(act(), None, organization, id, issued)
+                    .await
+                    .unwrap();
+            } else {
+                let revocation = KeyRevocation {
+                    reason: None,
+                    issued,
+                };
+                keys.revoke_key(act(), None, organization, id, revocation)
+                    .await
+                    .unwrap();
+            }
+            // What it was just about to issue goes with it.
+            app.clock.advance_seconds(5);
+            let late = app.issues_to(&caller, "u").await.unwrap();
+            let keep = issued == IssuedTokens::Keep;
+            assert_eq!(
+                (app.passes(&token).await, app.passes(&late).await),
+                (keep, keep)
+            );
+            assert!(app.passes(&other).await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn hashes_are_not_published_and_their_sessions_are() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        app.declares(|policy| {
+            let pin = json!({ "name": "pin", "type": "string", "sensitive": true });
+            policy["attributes"].as_array_mut().unwrap().push(pin);
+        })
+        .await;
+        let hit = app.issues_with("a", json!({ "pin": "1234" })).await;
+        let other = app.issues_with("b", json!({ "pin": "9999" })).await;
+        app.clock.advance_seconds(1);
+        app.revokes(RevocationTarget::Attribute { name: "pin".into(), value: json!("1234") }).await;
+        let later = app.issues_with("a", json!({ "pin": "1234" })).await;
+        assert!(!app.passes(&hit).await && app.passes(&other).await && app.passes(&later).await);
+        let snapshot = app.snapshot().await;
+        assert_eq!(snapshot["cutoffs"], json!([]));
+        assert_eq!(snapshot["sessions"], json!([hit.claims().session_id()]));
+        let mut read = app.database.read().await.unwrap();
+        let sql = "select count(*) from audit_events where cast(detail as text) like '%1234%' or target_id like '%1234%'";
+        assert_eq!(fetch_one!(read.conn(), (i64,), sql).unwrap(), (0,));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_snapshot_is_kept_for_a_while_and_grows_with_each_revocation() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let issuer = &app.services.issuer;
+        let slug = &app.organization.slug;
+        let get = async || issuer.revocation_snapshot(slug).await.unwrap().unwrap();
+        let token = app.issues("u").await.unwrap();
+        let first = get().await;
+        assert_eq!(get().await.etag, first.etag);
+        let empty = app.snapshot().await;
+        assert_eq!(
+            (&empty["sessions"], &empty["cutoffs"]),
+            (&json!([]), &json!([]))
+        );
+        assert_eq!(
+            empty["exp"].as_i64().unwrap() - empty["iat"].as_i64().unwrap(),
+            600
+        );
+
+        app.revokes(RevocationTarget::Subject("u".into())).await;
+        let second = app.snapshot().await;
+        assert!(second["version"].as_i64() > empty["version"].as_i64());
+        let before_ms = NOW.unix_micros() / 1_000;
+        assert_eq!(
+            second["cutoffs"],
+            json!([{ "kind": "subject", "value": "u", "before_ms": before_ms }])
+        );
+
+        let id = token.claims().session_id();
+        issuer
+            .revoke_session(act(), app.organization.id, id)
+            .await
+            .unwrap();
+        let third = app.snapshot().await;
+        assert!(third["version"].as_i64() > second["version"].as_i64());
+        assert_eq!(third["sessions"], json!([id]));
+
+        // Signed again before it is a minute old, at the same version.
+        let held = get().await;
+        app.clock.advance_seconds(55);
+        let again = get().await;
+        assert_ne!(again.etag, held.etag);
+        let again = app.snapshot().await;
+        assert_eq!(again["version"], third["version"]);
+        assert!(again["iat"].as_i64() > third["iat"].as_i64());
+
+        // What has ended is not listed any more.
+        app.clock.advance_seconds(900);
+        assert_eq!(app.snapshot().await["sessions"], json!([]));
+        app.clock.advance_seconds(2 * 86_400);
+        assert_eq!(app.snapshot().await["cutoffs"], json!([]));
+    })
+    .await;
+}
+
+/// Makes all sessions that there are so old that they ended this many seconds ago.
+async fn age(app: &App, seconds: i64) {
+    let mut tx = app.database.write().await.unwrap();
+    let sql = "select id from sessions order by id";
+    let ids = fetch_all!(tx.conn(), (SessionId,), sql).unwrap();
+    let ended = app.clock.now().plus_seconds(-seconds);
+    for (number, (id,)) in ids.into_iter().enumerate() {
+        let micros =
+            ended.plus_seconds(-900).unix_micros() - 1_000 * i64::try_from(number).unwrap();
+        let issued = Timestamp::from_unix_micros(micros);
+        let sql = "update sessions set id = $2, issued_at = $3, expires_at = $4 where id = $1";
+        execute!(
+            tx.conn(),
+            sql,
+            id,
+            SessionId::first_at(issued),
+            issued,
+            ended
+        )
+        .unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn old_sessions_are_forgotten_and_younger_ones_stay() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let issuer = &app.services.issuer;
+        app.issues("old").await.unwrap();
+        age(&app, 2 * 86_400 - 1).await;
+        assert_eq!(issuer.forget_sessions(2).await.unwrap(), 0);
+        age(&app, 2 * 86_400).await;
+        app.issues("young").await.unwrap();
+        assert_eq!(issuer.forget_sessions(2).await.unwrap(), 1);
+        assert_eq!(app.finds(SessionFilter::default()).await, ["young"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn more_than_one_step_of_old_sessions_is_forgotten() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let grants = (0..1_100).map(|_| request("old")).collect();
+        let origin = Origin {
+            request_id: "req-1".to_owned(),
+            client: "2001:db8::7".parse().unwrap(),
+        };
+        let issuer = &app.services.issuer;
+        let issued = issuer.issue_batch(&app.caller, grants, &origin).await;
+        assert!(issued.unwrap().iter().all(Result::is_ok));
+        age(&app, 86_400).await;
+        assert_eq!(issuer.forget_sessions(1).await.unwrap(), 1_100);
+    })
+    .await;
+}
