@@ -37,17 +37,26 @@ impl<M: Marker> FromRequestParts<ApiState> for Caller<M> {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
         let key = presented_key(&parts.headers)?;
-        let client = client(parts)?;
-        let request_id = parts.extensions.get::<CurrentRequestId>();
-        let request_id = request_id.map(|id| &*id.0);
-        let keys = &state.services.keys;
-        let caller = keys.authenticate(&key, client, request_id).await?;
-        tracing::Span::current().record("api_key", tracing::field::display(caller.key_id()));
-        if let Some(called) = parts.extensions.get::<Called>() {
-            called.set(caller.clone(), M::OPERATION);
-        }
-        Ok(Self(state.services.authorizer.permit(caller)?))
+        Ok(Self(permitted(parts, state, &key).await?))
     }
+}
+
+/// The caller that presents this key, if it may do the operation `M`.
+pub(crate) async fn permitted<M: Marker>(
+    parts: &Parts,
+    state: &ApiState,
+    key: &PresentedKey,
+) -> Result<Permitted<M>, Problem> {
+    let client = client(parts)?;
+    let request_id = parts.extensions.get::<CurrentRequestId>();
+    let request_id = request_id.map(|id| &*id.0);
+    let keys = &state.services.keys;
+    let caller = keys.authenticate(key, client, request_id).await?;
+    tracing::Span::current().record("api_key", tracing::field::display(caller.key_id()));
+    if let Some(called) = parts.extensions.get::<Called>() {
+        called.set(caller.clone(), M::OPERATION);
+    }
+    Ok(state.services.authorizer.permit(caller)?)
 }
 
 impl FromRequestParts<ApiState> for RequestOrigin {
@@ -78,7 +87,7 @@ fn client(parts: &Parts) -> Result<IpAddr, Problem> {
 }
 
 /// The key in `Authorization: ApiKey …`, `Authorization: Bearer …` or `x-api-key: …`, exactly one of them.
-fn presented_key(headers: &HeaderMap) -> Result<PresentedKey, Problem> {
+pub(crate) fn presented_key(headers: &HeaderMap) -> Result<PresentedKey, Problem> {
     let credentials: Vec<&HeaderValue> = headers
         .get_all(header::AUTHORIZATION)
         .iter()

@@ -56,6 +56,16 @@ impl Modify for SecuritySchemes {
             }),
         );
         components.add_security_scheme(
+            "Basic",
+            SecurityScheme::Http({
+                let mut basic = Http::new(HttpAuthScheme::Basic);
+                basic.description = Some(
+                    "An API key, `jtn_…`, as the password; the user name does not matter.".into(),
+                );
+                basic
+            }),
+        );
+        components.add_security_scheme(
             "ApiKeyAuthorization",
             header(
                 "Authorization",

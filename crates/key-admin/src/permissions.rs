@@ -48,6 +48,10 @@ permissions! {
     PolicyWrite = "policy:write",
     /// Ask what a token allows.
     TokensIntrospect = "tokens:introspect",
+    /// Revoke sessions, one or many.
+    TokensRevoke = "tokens:revoke",
+    /// Find and read sessions.
+    SessionsRead = "sessions:read",
 }
 
 impl Permission {

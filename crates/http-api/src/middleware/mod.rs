@@ -24,6 +24,7 @@ use tracing::Instrument;
 use crate::caller::{ClientAddress, PeerAddress};
 use crate::client_address::client_address;
 use crate::problem::Problem;
+use crate::routes::oauth::error::InOAuthForm;
 use crate::state::ApiState;
 
 /// The header that names a request.
@@ -123,8 +124,11 @@ fn request_id(state: &ApiState, request: &Request) -> std::sync::Arc<str> {
     }
 }
 
-/// Gives every error the one form, also those that axum, tower or Swagger UI's own routes made.
+/// Gives every error the one form, also those that axum, tower or Swagger UI's own routes made. OAuth's have another.
 fn as_problem(mut response: Response, request_id: &str) -> Response {
+    if response.extensions().get::<InOAuthForm>().is_some() {
+        return response;
+    }
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None if response.status().is_client_error() || response.status().is_server_error() => {

@@ -7,6 +7,7 @@ pub mod authorize;
 pub mod docs;
 pub mod embed;
 pub mod health;
+pub mod oauth;
 pub mod organization;
 pub mod policy;
 pub mod policy_explain;

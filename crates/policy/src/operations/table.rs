@@ -130,6 +130,18 @@ operations! {
     Authorize = "authorize" needs Some(Permission::TokensIntrospect),
     /// Ask which rows a token may see.
     GetRowFilters = "getRowFilters" needs Some(Permission::TokensIntrospect),
+    /// Find sessions.
+    ListSessions = "listSessions" needs Some(Permission::SessionsRead),
+    /// Show a session.
+    GetSession = "getSession" needs Some(Permission::SessionsRead),
+    /// Revoke a session.
+    DeleteSession = "deleteSession" needs Some(Permission::TokensRevoke),
+    /// Void what was issued up to now.
+    RevokeSessions = "revokeSessions" needs Some(Permission::TokensRevoke),
+    /// Ask whether a token is active (RFC 7662).
+    IntrospectToken = "introspectToken" needs Some(Permission::TokensIntrospect),
+    /// Revoke a token (RFC 7009).
+    RevokeToken = "revokeToken" needs Some(Permission::TokensRevoke),
     /// Show why a token would be issued or not.
     ExplainPolicy = "explainPolicy" needs Some(Permission::PolicyRead),
     /// Show what another policy would change.
