@@ -19,6 +19,7 @@ use crate::problem::ProblemBody;
     servers((url = "/", description = "This server")),
     tags(
         (name = "Session tokens", description = "The exchange: an API key for a session token"),
+        (name = "OAuth", description = "The same for programs that speak the standards"),
         (name = "API keys", description = "Make, watch, rotate and take back API keys"),
         (name = "Policy", description = "Roles, attributes and row rules: what may be granted, and what it means"),
         (name = "Users", description = "People: who may log in, and what they may do"),

@@ -10,8 +10,9 @@ use utoipa_axum::routes;
 use crate::middleware::{catch_panics, finish, limit_time, not_found};
 use crate::refusals::record_refused;
 use crate::routes::{
-    account, api_keys, audit_events, authorize, docs, embed, health, organization, policy,
-    policy_explain, policy_simulate, service_accounts, session_tokens, users, verifiers,
+    account, api_keys, audit_events, authorize, docs, embed, embed_tokens, health, oauth,
+    organization, policy, policy_explain, policy_simulate, service_accounts, session_token_batch,
+    session_tokens, users, verifiers,
 };
 use crate::state::ApiState;
 
@@ -20,6 +21,9 @@ use crate::state::ApiState;
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(session_tokens::issue_session_token))
+        .routes(routes!(session_token_batch::issue_session_token_batch))
+        .routes(routes!(embed_tokens::generate_embed_token))
+        .routes(routes!(oauth::token::exchange_token))
         .routes(routes!(account::get_account))
         .routes(routes!(
             organization::get_organization,

@@ -15,7 +15,7 @@ use storage::{SessionId, StorageError, Timestamp};
 
 use crate::audiences::{Renewal, WebOrigin};
 use crate::checking::{CheckTokenError, CheckedToken, InactiveToken};
-use crate::claims::Chain;
+use crate::claims::{Chain, Descent};
 use crate::issuance::{IssueError, IssuedToken, Origin, TokenIssuer};
 use crate::refusals;
 use crate::rings::Ring;
@@ -176,7 +176,7 @@ impl TokenIssuer {
     ) -> Result<crate::SignedToken, IssueError> {
         let grant = self.granted(caller, ring, request).await?;
         let asked_by = (caller.organization_slug(), caller.key());
-        let claims = self.claims_in_chain(ring, asked_by, grant, Some(chain));
+        let claims = self.claims_of(ring, asked_by, grant, Descent::Renewal(chain));
         Ok(claims.await?.sign(&ring.active)?)
     }
 

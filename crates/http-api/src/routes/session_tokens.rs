@@ -220,8 +220,17 @@ impl From<TokenResource> for Resource {
     }
 }
 
+impl From<Resource> for TokenResource {
+    fn from(resource: Resource) -> Self {
+        Self {
+            kind: resource.kind,
+            id: resource.id,
+        }
+    }
+}
+
 impl SessionToken {
-    fn new(issued: &IssuedToken) -> Result<Self, Problem> {
+    pub(crate) fn new(issued: &IssuedToken) -> Result<Self, Problem> {
         let claims = issued.claims();
         let expires_in = claims.lifetime_seconds();
         Ok(Self {

@@ -15,7 +15,7 @@ use policy::{AudienceName, Resource, TokenClaims};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use storage::{AudienceId, OrganizationId, SessionId, StorageError, Timestamp};
+use storage::{AudienceId, SessionId, StorageError, Timestamp, Versioned};
 
 use crate::claims::MAX_TOKEN_BYTES;
 use crate::issuance::TokenIssuer;
@@ -188,7 +188,7 @@ impl TokenIssuer {
         let now = self.clock.now();
         let genuine = check(&issuer.value, token, now)?;
         let audience = genuine.audience;
-        let session = self.standing(issuer.organization, &genuine, now).await?;
+        let session = self.standing(&issuer, &genuine, now).await?;
         let ring = issuer.value.ring_of(audience);
         let ring = ring.ok_or(InactiveToken::UnknownKey)?;
         let (roles, attributes, resources) = match genuine.own {
@@ -207,19 +207,26 @@ impl TokenIssuer {
         })
     }
 
-    /// The token's session, if it still stands.
+    /// The token's session, if it still stands, and the one that it goes back to.
     async fn standing(
         &self,
-        organization: OrganizationId,
+        issuer: &Versioned<OrganizationIssuer>,
         token: &Genuine,
         now: Timestamp,
     ) -> Result<Session, CheckTokenError> {
-        let id = token.registered.jti;
-        let (version, session) = {
+        let (organization, id) = (issuer.organization, token.registered.jti);
+        let (version, session, root) = {
             let mut read = self.database.read().await?;
             let version = cutoffs::revocation_version(read.conn(), organization).await?;
             let session = sessions::store::find(read.conn(), organization, id).await?;
-            (version.unwrap_or_default(), session)
+            // A narrower token of another key has not itself what voids that key's.
+            let root = match &session {
+                Some(session) if session.root != session.id => {
+                    sessions::store::find(read.conn(), organization, session.root).await?
+                }
+                _ => None,
+            };
+            (version.unwrap_or_default(), session, root)
         };
         let session = session.ok_or(InactiveToken::NoSession)?;
         if session.audience != token.audience || session.kid != token.kid {
@@ -229,11 +236,24 @@ impl TokenIssuer {
         let cutoffs = revocations
             .at(&self.database, organization, version, now)
             .await?;
-        if session.revoked_at.is_some() || cutoffs.void(&session, &token.registered.aud) {
+        let void =
+            |session: &Session, aud| session.revoked_at.is_some() || cutoffs.void(session, aud);
+        if void(&session, &token.registered.aud) {
+            return Err(InactiveToken::Revoked.into());
+        }
+        if let Some(root) = root
+            && void(&root, aud_of(&issuer.value, &root))
+        {
             return Err(InactiveToken::Revoked.into());
         }
         Ok(session)
     }
+}
+
+/// What the tokens of a session's audience say in `aud`.
+fn aud_of<'i>(issuer: &'i OrganizationIssuer, session: &Session) -> &'i str {
+    let ring = issuer.ring_of(session.audience);
+    ring.map_or("", |ring| &ring.audience.aud)
 }
 
 /// What the session tells where the token has it in another form. What is stored as a hash is left out.

@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::problem::Problem;
+use crate::problem::{FieldProblem, Problem};
 
 /// What an OAuth client is told ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 #[derive(Clone, Debug)]
@@ -24,6 +24,11 @@ pub struct OAuthErrorBody {
     error: &'static str,
     /// What happened and what to do about it. For people; it may change.
     error_description: String,
+    /// What is wrong with the parameters, all of it; a pointer begins with the parameter's name. Absent when that says
+    /// nothing more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldProblem>,
 }
 
 /// The answer is complete: [`crate::middleware::finish`] makes no problem+json of it.
@@ -67,6 +72,7 @@ impl IntoResponse for OAuthError {
         let body = OAuthErrorBody {
             error: self.error,
             error_description: plain(&self.problem.body("").detail),
+            errors: self.problem.fields().to_vec(),
         };
         let status = match self.problem.status() {
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
