@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
-use serde::de::value::{Error, MapDeserializer};
+use serde_json::Value;
 
 use super::OAuthError;
 use crate::json::{MAX_BODY_BYTES, body, media_type, unsupported};
@@ -43,8 +43,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, OAuthError> {
     parameters.retain(|_, value| !value.is_empty());
     let pairs = parameters
         .into_iter()
-        .map(|(name, value)| (name.into_owned(), value.into_owned()));
-    let read: Result<T, Error> = T::deserialize(MapDeserializer::new(pairs));
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+    // By way of JSON: serde's own maps of texts do not know texts that may be left out.
+    let read: Result<T, serde_json::Error> = serde_json::from_value(Value::Object(pairs.collect()));
     read.map_err(|error| {
         let message = error.to_string();
         // serde's other messages may quote the input.
