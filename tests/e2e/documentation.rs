@@ -132,6 +132,8 @@ fn links_in_the_documentation_lead_somewhere() {
         "docs/configuration.md",
         "docs/cli.md",
         "docs/embedding.md",
+        "docs/oauth.md",
+        "docs/toucan.md",
         "docs/performance.md",
         "docs/claim-templates.md",
         "docs/master-secret.md",

@@ -92,12 +92,26 @@ async fn discovery_tells_the_truth() {
                 format!("{}/.well-known/jwks.json", app.issuer())
             );
             assert_eq!(document["response_types_supported"], json!([]));
-            assert_eq!(document["grant_types_supported"], json!([]));
+            let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+            assert_eq!(document["grant_types_supported"], json!([exchange]));
+            for (member, end) in [
+                ("token_endpoint", "token"),
+                ("introspection_endpoint", "introspect"),
+                ("revocation_endpoint", "revoke"),
+            ] {
+                assert_eq!(
+                    document[member],
+                    format!("https://tokens.test/oauth2/{end}")
+                );
+                let methods = format!("{member}_auth_methods_supported");
+                assert_eq!(document[&methods], json!(["client_secret_basic"]));
+            }
+            let types = &document["authorization_details_types_supported"];
+            assert_eq!(*types, json!(["jeton_session"]));
             assert_eq!(
                 document["id_token_signing_alg_values_supported"],
                 json!(["ES256"])
             );
-            assert!(document.get("token_endpoint").is_none(), "there is none");
         }
     })
     .await;

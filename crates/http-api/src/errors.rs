@@ -6,17 +6,20 @@ use http::StatusCode;
 use key_admin::api_keys::{InvalidKey, NotCovered, ReportLeakError, Stronger};
 use key_admin::hashing::HashError;
 use key_admin::{
-    AuthenticateError, ChangeKeyError, CreateKeyError, OrganizationError, ServiceAccountError,
-    UserError,
+    AuthenticateError, ChangeKeyError, CreateKeyError, FurtherUseError, OrganizationError,
+    ServiceAccountError, UserError,
 };
-use policy::{CompileError, Denial, EditError, NotPermitted, PolicyError, PolicyFault, ReasonKind};
+use policy::{
+    CompileError, Denial, EditError, NotPermitted, PolicyError, PolicyFault, ReasonKind,
+    ScopeNotGranted,
+};
 use storage::StorageError;
 use token_issuer::audiences::{AudienceError, AudienceFault};
 use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
 use token_issuer::sessions::{FindError, RecordError, RevokeError, RevokeTokenError};
 use token_issuer::signing_keys::RingError;
 use token_issuer::{
-    CheckTokenError, ExplainError, IssueError, RenewError, SimulateError, StartError,
+    BatchError, CheckTokenError, ExplainError, IssueError, RenewError, SimulateError, StartError,
 };
 
 use crate::middleware::not_found;
@@ -265,6 +268,12 @@ impl From<IssueError> for Problem {
         use IssueError as E;
         match error {
             E::Refused(denial) => refused(&denial),
+            E::Scope(error) => scope_not_granted(&error),
+            E::NoScopeInToken => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "scope_not_carried",
+                sentence(&error),
+            ),
             E::Policy(error) => error.into(),
             E::Rings(error) => error.into(),
             E::Record(RecordError::Overloaded) => Self::unavailable(
@@ -313,6 +322,7 @@ impl From<RenewError> for Problem {
                 CheckTokenError::Storage(error) => error.into(),
             },
             E::Key(error) => error.into(),
+            E::Storage(error) => error.into(),
         }
     }
 }
@@ -414,8 +424,39 @@ pub(crate) fn simulation(
     }
 }
 
-/// The problem names the first of the gravest reasons; `errors` lists all of them.
+impl From<BatchError> for Problem {
+    fn from(error: BatchError) -> Self {
+        match error {
+            BatchError::Size => invalid("/requests", "invalid_batch", &sentence(&error)),
+            BatchError::Uses(FurtherUseError::BeyondBurst { .. }) => {
+                invalid("/requests", "batch_beyond_burst", &sentence(&error))
+            }
+            BatchError::Uses(FurtherUseError::RateLimited(limited)) => {
+                AuthenticateError::RateLimited(limited).into()
+            }
+            BatchError::Issue(error) => error.into(),
+        }
+    }
+}
+
+fn scope_not_granted(error: &ScopeNotGranted) -> Problem {
+    let (code, detail) = ("scope_not_granted", sentence(error));
+    let errors = error.places.iter().map(|place| FieldProblem {
+        pointer: format!("/scope/{place}"),
+        code: code.to_owned(),
+        detail: detail.clone(),
+    });
+    let errors = errors.collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail).errors(errors)
+}
+
 fn refused(denial: &Denial) -> Problem {
+    refused_at(denial, ToOwned::to_owned)
+}
+
+/// The problem names the first of the gravest reasons; `errors` lists all of them. `place` tells where in the request
+/// something is that has this place in the body of `POST /v1/session-tokens`.
+pub(crate) fn refused_at(denial: &Denial, place: impl Fn(&str) -> String) -> Problem {
     let status = match denial.kind() {
         ReasonKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         ReasonKind::Forbidden => StatusCode::FORBIDDEN,
@@ -430,7 +471,7 @@ fn refused(denial: &Denial) -> Problem {
         None => ("refused", String::from("The request is refused.")),
     };
     let errors = denial.reasons().iter().map(|reason| FieldProblem {
-        pointer: reason.pointer.clone(),
+        pointer: place(&reason.pointer),
         code: reason.code.as_str().to_owned(),
         detail: reason.detail.clone(),
     });

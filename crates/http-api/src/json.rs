@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use policy::MAX_DOCUMENT_BYTES;
-use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::problem::{FieldProblem, Problem};
 use crate::state::ApiState;
@@ -101,6 +101,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
         deserializer
             .deserialize_map(OnlyMaps(PhantomData))
             .map(Self)
+    }
+}
+
+impl<T: Serialize> Serialize for Object<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
     }
 }
 

@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::StatusCode;
-use key_admin::{ApiKeyContext, Refusal};
+use key_admin::{ApiKeyContext, Permission, Refusal};
 use policy::Operation;
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ async fn record(
 
 /// Why a token is refused, the issuer writes down itself; a preview leaves nothing.
 fn is_recorded_by_the_issuer(operation: Operation, problem: &Problem) -> bool {
-    operation == Operation::IssueSessionToken && problem.code() != PERMISSION_DENIED
+    operation.permission() == Some(Permission::TokensIssue) && problem.code() != PERMISSION_DENIED
 }
 
 /// Codes and places, never values.

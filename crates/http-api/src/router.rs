@@ -10,9 +10,9 @@ use utoipa_axum::routes;
 use crate::middleware::{catch_panics, finish, limit_time, not_found, share_with_pages};
 use crate::refusals::record_refused;
 use crate::routes::{
-    account, api_keys, audiences, audit_events, authorize, docs, embed, health, oauth,
-    organization, policy, policy_explain, policy_simulate, renewals, revocations, service_accounts,
-    session_tokens, sessions, users, verifiers,
+    account, api_keys, audiences, audit_events, authorize, docs, embed, embed_tokens, health,
+    oauth, organization, policy, policy_explain, policy_simulate, renewals, revocations,
+    service_accounts, session_token_batch, session_tokens, sessions, users, verifiers,
 };
 use crate::state::ApiState;
 
@@ -27,6 +27,9 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(sessions::get_session, sessions::delete_session))
         .routes(routes!(oauth::introspect::introspect_token))
         .routes(routes!(oauth::revoke::revoke_token))
+        .routes(routes!(session_token_batch::issue_session_token_batch))
+        .routes(routes!(embed_tokens::generate_embed_token))
+        .routes(routes!(oauth::token::exchange_token))
         .routes(routes!(account::get_account))
         .routes(routes!(
             organization::get_organization,

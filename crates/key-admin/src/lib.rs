@@ -35,8 +35,8 @@ pub mod users;
 
 pub use api_keys::{
     ApiKey, ApiKeyContext, ApiKeyId, ApiKeyPatch, AuthenticateError, ChangeKeyError,
-    CreateKeyError, CreatedKey, Edit, IssuedTokens, KeyCeiling, KeyFilter, KeyRevocation, KeyState,
-    ListedKey, NewApiKey, PresentedKey,
+    CreateKeyError, CreatedKey, Edit, FurtherUseError, IssuedTokens, KeyCeiling, KeyFilter,
+    KeyRevocation, KeyState, ListedKey, NewApiKey, PresentedKey,
 };
 pub use audit::{Act, Actor};
 pub use organizations::{Organization, OrganizationError, OrganizationPatch, Slug};

@@ -60,7 +60,12 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
 
     /// Takes one token.
     pub fn take(&self, key: &K, limit: RateLimit) -> Result<(), Limited> {
-        self.take_at(self.now(), key, limit)
+        self.take_at(self.now(), key, limit, 1)
+    }
+
+    /// Takes this many tokens at once, or none. More than the burst are never there.
+    pub fn take_many(&self, key: &K, limit: RateLimit, count: u32) -> Result<(), Limited> {
+        self.take_at(self.now(), key, limit, count)
     }
 
     /// Puts one token back: what it was taken for did not happen.
@@ -72,7 +77,12 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
         }
     }
 
-    fn take_at(&self, now: u64, key: &K, limit: RateLimit) -> Result<(), Limited> {
+    fn take_at(&self, now: u64, key: &K, limit: RateLimit, count: u32) -> Result<(), Limited> {
+        let Some(further) = count.checked_sub(1) else {
+            return Ok(());
+        };
+        let further = limit.interval().saturating_mul(further.into());
+
         let Ok(full_at) = self
             .full_at
             .get_or_insert_with(key, || Ok::<_, Limited>(Arc::default()))
@@ -84,13 +94,22 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
         };
         let taken = full_at.fetch_update(Ordering::AcqRel, Ordering::Acquire, |at| {
             let base = at.max(now);
-            (base - now <= limit.tolerance()).then(|| base.saturating_add(limit.interval()))
+            let fits = (base - now).saturating_add(further) <= limit.tolerance();
+            fits.then(|| {
+                base.saturating_add(further)
+                    .saturating_add(limit.interval())
+            })
         });
         match taken {
             Ok(_) => Ok(()),
             Err(at) => Err(Limited {
                 limit,
-                retry_after: Duration::from_nanos(at - now - limit.tolerance()),
+                retry_after: Duration::from_nanos(
+                    at.max(now)
+                        .saturating_add(further)
+                        .saturating_sub(now)
+                        .saturating_sub(limit.tolerance()),
+                ),
             }),
         }
     }
@@ -130,24 +149,44 @@ mod tests {
     fn a_burst_then_the_rate() {
         let buckets = buckets(10);
         for _ in 0..3 {
-            assert_eq!(buckets.take_at(0, &"a", LIMIT), Ok(()));
+            assert_eq!(buckets.take_at(0, &"a", LIMIT, 1), Ok(()));
         }
-        let limited = buckets.take_at(0, &"a", LIMIT).unwrap_err();
+        let limited = buckets.take_at(0, &"a", LIMIT, 1).unwrap_err();
         assert_eq!(limited.retry_after, Duration::from_secs(1));
         assert_eq!(
-            buckets.take_at(0, &"b", LIMIT),
+            buckets.take_at(0, &"b", LIMIT, 1),
             Ok(()),
             "another key has its own bucket"
         );
-        assert_eq!(buckets.take_at(SECOND, &"a", LIMIT), Ok(()));
-        assert!(buckets.take_at(SECOND, &"a", LIMIT).is_err());
+        assert_eq!(buckets.take_at(SECOND, &"a", LIMIT, 1), Ok(()));
+        assert!(buckets.take_at(SECOND, &"a", LIMIT, 1).is_err());
+    }
+
+    #[test]
+    fn many_are_taken_together_or_not_at_all() {
+        let buckets = buckets(10);
+        assert!(
+            buckets.take_at(0, &"a", LIMIT, 4).is_err(),
+            "above the burst"
+        );
+        assert_eq!(buckets.take_at(0, &"a", LIMIT, 0), Ok(()));
+        assert_eq!(buckets.take_at(0, &"a", LIMIT, 2), Ok(()));
+        let limited = buckets.take_at(0, &"a", LIMIT, 2).unwrap_err();
+        assert_eq!(limited.retry_after, Duration::from_secs(1));
+        assert_eq!(
+            buckets.take_at(0, &"a", LIMIT, 1),
+            Ok(()),
+            "nothing was taken"
+        );
+        assert!(buckets.take_at(2 * SECOND, &"a", LIMIT, 3).is_err());
+        assert_eq!(buckets.take_at(3 * SECOND, &"a", LIMIT, 3), Ok(()));
     }
 
     #[test]
     fn a_token_given_back_can_be_taken_again() {
         let buckets = buckets(10);
         for _ in 0..100 {
-            assert_eq!(buckets.take_at(0, &"a", LIMIT), Ok(()));
+            assert_eq!(buckets.take_at(0, &"a", LIMIT, 1), Ok(()));
             buckets.give_back(&"a", LIMIT);
         }
     }
@@ -156,7 +195,7 @@ mod tests {
     fn memory_is_bounded() {
         let buckets = buckets(100);
         for client in 0..10_000 {
-            let _ = buckets.take_at(0, &client, LIMIT);
+            let _ = buckets.take_at(0, &client, LIMIT, 1);
         }
         assert!(buckets.full_at.len() <= 100);
     }

@@ -9,7 +9,7 @@ use crate::hashing::{HashCost, Hasher, Pepper};
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
 use crate::refusals::RefusalLog;
-use crate::{ApiKeyContext, ApiKeyId, AuthenticateError, PresentedKey};
+use crate::{ApiKeyContext, ApiKeyId, AuthenticateError, FurtherUseError, PresentedKey};
 
 /// What an operator may set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -101,6 +101,19 @@ impl KeyAdmin {
     ) -> Result<ApiKeyContext, AuthenticateError> {
         self.authenticator
             .authenticate(presented, client, request_id)
+            .await
+    }
+
+    /// Counts a request of an authenticated caller as this many uses more. All of them are counted, or none; a refusal
+    /// leaves an audit event as in [`Self::authenticate`].
+    pub async fn count_further_uses(
+        &self,
+        caller: &ApiKeyContext,
+        further: u32,
+        (client, request_id): (IpAddr, &str),
+    ) -> Result<(), FurtherUseError> {
+        self.authenticator
+            .count_further_uses(caller, further, (client, request_id))
             .await
     }
 

@@ -69,7 +69,7 @@ pub use ceiling::{CeilingError, CompiledCeiling};
 pub use decision::{
     AudienceLimits, Decision, Denial, Effective, Explanation, Grant, GrantRequest, Hidden,
     MAX_REASONS, MAX_RESOURCE_ID_BYTES, MAX_RESOURCES, MAX_ROLES_PER_REQUEST, MAX_SUBJECT_BYTES,
-    Outcome, Reason, ReasonCode, ReasonKind, Recorded, Replay, Resource, Step,
+    Outcome, Reason, ReasonCode, ReasonKind, Recorded, Replay, Resource, ScopeNotGranted, Step,
 };
 pub use document::{
     Change, CsvFault, CsvRuleFault, DocumentFault, MAX_DOCUMENT_BYTES, PolicyDiff, PolicyDocument,

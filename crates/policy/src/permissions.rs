@@ -183,6 +183,14 @@ impl ResourcePattern {
         left.iter()
             .any(|left| right.iter().any(|right| left.overlaps(right)))
     }
+
+    /// Does it cover every resource that the other does?
+    fn covers(&self, other: &Self) -> bool {
+        let (own, others) = (self.simple(), other.simple());
+        others
+            .iter()
+            .all(|other| own.iter().any(|own| own.covers(other)))
+    }
 }
 
 /// One text, or all that begin with one.
@@ -205,11 +213,24 @@ impl SimplePattern<'_> {
             }
         }
     }
+
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Is(own), Self::Is(other)) => own == other,
+            (Self::Is(_), Self::BeginsWith(_)) => false,
+            (Self::BeginsWith(own), Self::Is(other)) => other.starts_with(&**own),
+            (Self::BeginsWith(own), Self::BeginsWith(other)) => other.starts_with(&**own),
+        }
+    }
 }
 
 impl ActionPattern {
     fn overlaps(&self, other: &Self) -> bool {
         self == other || self.0 == ANY || other.0 == ANY
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        self == other || self.0 == ANY
     }
 }
 
@@ -217,6 +238,22 @@ impl RolePermission {
     /// Is there an action on a resource that both speak of?
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.action.overlaps(&other.action) && self.resource.overlaps(&other.resource)
+    }
+
+    /// Does it speak of everything that the other speaks of?
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self.action.covers(&other.action) && self.resource.covers(&other.resource)
+    }
+
+    /// Reads a value of the `scope` claim; `None` for what cannot be one of ours.
+    pub(crate) fn from_scope(text: &str) -> Option<Self> {
+        let (resource, action) = text.rsplit_once(':')?;
+        let permission = Self {
+            resource: ResourcePattern::parse(resource).ok()?,
+            action: ActionPattern::parse(action).ok()?,
+            effect: Effect::Allow,
+        };
+        permission.fits_scope().then_some(permission)
     }
 
     /// Can it stand in the `scope` claim (RFC 6749, section 3.3: visible ASCII but `"` and `\`)?
@@ -307,6 +344,46 @@ mod tests {
             let (left, right) = (permission(left), permission(right));
             assert_eq!(left.overlaps(&right), expected, "{left} {right}");
             assert_eq!(right.overlaps(&left), expected, "{right} {left}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_what_is_wholly_in_it() {
+        let table = [
+            ("*:*", "dashboard/x:view", true),
+            ("*:view", "*:*", false),
+            ("dashboard:*", "dashboard:view", true),
+            ("dashboard:view", "dashboard:*", false),
+            ("dashboard:view", "dashboard/x:view", true),
+            ("dashboard:view", "dashboard/*:view", true),
+            ("dashboard/*:view", "dashboard:view", false),
+            ("dashboard/*:view", "dashboard/eu-*:view", true),
+            ("dashboard/eu-*:view", "dashboard/*:view", false),
+            ("dashboard/x:view", "dashboard/x:view", true),
+            ("dashboard/x:view", "dashboard/x*:view", false),
+            ("dashboard:view", "dashboards:view", false),
+            ("dashboard:view", "*:view", false),
+        ];
+        for (left, right, expected) in table {
+            let covers = permission(left).covers(&permission(right));
+            assert_eq!(covers, expected, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn only_what_can_stand_in_a_scope_is_read_from_one() {
+        for text in ["dashboard:view", "*:*", "file/a:b:view"] {
+            assert_eq!(RolePermission::from_scope(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "openid",
+            "dashboard:",
+            ":view",
+            "!dashboard:view",
+            "dashboard/a\\b:view",
+        ] {
+            assert_eq!(RolePermission::from_scope(text), None, "{text}");
         }
     }
 

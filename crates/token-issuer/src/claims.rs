@@ -74,6 +74,22 @@ pub(crate) struct Chain {
     pub(crate) ends_at: Timestamp,
 }
 
+/// What a session goes back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Descent {
+    /// Nothing: it is the first.
+    First,
+    /// The session that it renews.
+    Renewal(Chain),
+    /// A session that may do more. It is void with that one, ends with it at the latest, and is not renewed.
+    Part {
+        /// The first session of that one's chain.
+        root: SessionId,
+        /// When that one ends.
+        not_after: Timestamp,
+    },
+}
+
 /// For whom and with what a token is made.
 #[derive(Debug)]
 pub(crate) struct Occasion<'a> {
@@ -82,8 +98,7 @@ pub(crate) struct Occasion<'a> {
     pub(crate) organization: &'a Slug,
     pub(crate) id: SessionId,
     pub(crate) now: Timestamp,
-    /// The chain that a renewal goes on with.
-    pub(crate) chain: Option<Chain>,
+    pub(crate) descent: Descent,
     /// See [`TemplateContext::superset_rules`](crate::templates::TemplateContext).
     pub(crate) superset_rules: Option<Vec<SupersetRule>>,
 }
@@ -93,7 +108,8 @@ pub struct Claims {
     grant: Grant,
     api_key: ApiKeyId,
     session: SessionId,
-    chain: Option<Chain>,
+    root: SessionId,
+    session_ends_at: Option<Timestamp>,
     issued_at: i64,
     expires_at: i64,
     organization: OrganizationId,
@@ -108,7 +124,11 @@ impl Claims {
     pub(crate) fn new(grant: Grant, occasion: &Occasion<'_>) -> Result<Self, ClaimsError> {
         let Occasion { ring, key, .. } = *occasion;
         let issued_at = occasion.now.unix_seconds();
-        let expires_at = issued_at + i64::from(grant.ttl_seconds());
+        let granted = issued_at + i64::from(grant.ttl_seconds());
+        let expires_at = match occasion.descent {
+            Descent::Part { not_after, .. } => granted.min(not_after.unix_seconds()),
+            Descent::First | Descent::Renewal(_) => granted,
+        };
         let payload = payload::write(&grant, occasion, expires_at)?;
         // Before signing, so that a dry run says the same as the issuance.
         let token_bytes = ring.wrapping.bytes(ring.active.token_bytes(payload.len()));
@@ -121,15 +141,21 @@ impl Claims {
             }
             .into());
         }
-        let begun = settings.renewal.map(|renewal| Chain {
-            root: occasion.id,
-            ends_at: Timestamp::from_unix_seconds(issued_at)
-                .plus_seconds(renewal.session_seconds.into()),
+        // A renewal is decided again by the roles: it would have their whole scope.
+        let renewal = settings.renewal.filter(|_| !grant.is_scope_narrowed());
+        let begun = renewal.map(|renewal| {
+            Timestamp::from_unix_seconds(issued_at).plus_seconds(renewal.session_seconds.into())
         });
+        let (root, session_ends_at) = match occasion.descent {
+            Descent::First => (occasion.id, begun),
+            Descent::Renewal(chain) => (chain.root, Some(chain.ends_at)),
+            Descent::Part { root, .. } => (root, None),
+        };
         Ok(Self {
             api_key: key.id,
             session: occasion.id,
-            chain: occasion.chain.or(begun),
+            root,
+            session_ends_at,
             issued_at,
             expires_at,
             organization: key.organization,
@@ -148,12 +174,12 @@ impl Claims {
 
     /// When the last token of the session ends at the latest, however often it is renewed; `None` when it cannot be.
     pub fn session_ends_at(&self) -> Option<Timestamp> {
-        self.chain.map(|chain| chain.ends_at)
+        self.session_ends_at
     }
 
-    /// The first session of those that renew each other; itself when there is no other.
+    /// The first session of those that go back to it; itself when there is no other.
     pub(crate) fn root(&self) -> SessionId {
-        self.chain.map_or(self.session, |chain| chain.root)
+        self.root
     }
 
     /// Who the token speaks for.

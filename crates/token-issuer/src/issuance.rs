@@ -7,14 +7,14 @@ use std::sync::Arc;
 use key_admin::{ApiKey, ApiKeyContext, RefusalLog, Slug};
 use policy::operations::markers::IssueSessionToken;
 use policy::{
-    Decision, Denial, Grant, GrantRequest, Permitted, PolicyError, PolicyService, SupersetClause,
-    TokenClaims, superset_rls,
+    Decision, Denial, Grant, GrantRequest, Permitted, PolicyError, PolicyService, ScopeNotGranted,
+    SupersetClause, TokenClaims, superset_rls,
 };
 use secrecy::SecretString;
 use storage::{ChangeFeed, Clock, Database, SessionId, Versioned};
 
 use crate::audiences::KnownOrigins;
-use crate::claims::{Chain, Claims, ClaimsError, Occasion, SignedToken};
+use crate::claims::{Claims, ClaimsError, Descent, Occasion, SignedToken};
 use crate::metadata::PublicUrl;
 use crate::refusals;
 use crate::renewal::FailedRenewals;
@@ -75,6 +75,12 @@ pub enum IssueError {
     /// The request asks for what may not be granted.
     #[error("the request is refused")]
     Refused(Denial),
+    /// The roles do not allow all of the wanted scope.
+    #[error(transparent)]
+    Scope(#[from] ScopeNotGranted),
+    /// A narrower scope would be lost: the audience's tokens do not carry one.
+    #[error("tokens of this audience carry no scope that could be narrowed")]
+    NoScopeInToken,
     /// The policy could not be read or compiled.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -120,9 +126,19 @@ impl TokenIssuer {
         caller: &Permitted<IssueSessionToken>,
         request: IssueRequest,
     ) -> Result<IssuedToken, IssueError> {
+        self.issue_within(caller, request, None).await
+    }
+
+    /// The same with a scope that is wanted instead of all that the roles allow. Its token cannot be renewed.
+    pub async fn issue_within(
+        &self,
+        caller: &Permitted<IssueSessionToken>,
+        request: IssueRequest,
+        scope: Option<&[String]>,
+    ) -> Result<IssuedToken, IssueError> {
         let IssueRequest { grant, origin } = request;
         let issuer = self.issuer_of(caller).await?;
-        let signed = self.signed(caller, &issuer.value, grant).await;
+        let signed = self.signed(caller, &issuer.value, grant, scope).await;
         if let Err(error) = &signed {
             refusals::record(&self.refusals, caller, &origin, error).await;
         }
@@ -143,7 +159,7 @@ impl TokenIssuer {
         let mut signed = Vec::with_capacity(requests.len());
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
-            match self.signed(caller, &issuer.value, request).await {
+            match self.signed(caller, &issuer.value, request, None).await {
                 Ok(token) => {
                     signed.push(token);
                     answers.push(None);
@@ -178,13 +194,18 @@ impl TokenIssuer {
             .await
     }
 
-    async fn signed(
+    pub(crate) async fn signed(
         &self,
         caller: &ApiKeyContext,
         issuer: &OrganizationIssuer,
         request: GrantRequest,
+        scope: Option<&[String]>,
     ) -> Result<SignedToken, IssueError> {
-        let (ring, grant) = self.decide(caller, issuer, request).await?;
+        let (ring, mut grant) = self.decide(caller, issuer, request).await?;
+        if let Some(scope) = scope {
+            grant = grant.narrowed_to_scope(scope)?;
+            check_scope_is_carried(ring, &grant)?;
+        }
         let asked_by = (caller.organization_slug(), caller.key());
         let claims = self.claims(ring, asked_by, grant).await?;
         Ok(claims.sign(ring)?)
@@ -213,7 +234,7 @@ impl TokenIssuer {
             .ok_or(IssueError::OrganizationGone)
     }
 
-    async fn decide<'i>(
+    pub(crate) async fn decide<'i>(
         &self,
         caller: &ApiKeyContext,
         issuer: &'i OrganizationIssuer,
@@ -249,18 +270,18 @@ impl TokenIssuer {
         (organization, key): (&Slug, &ApiKey),
         grant: Grant,
     ) -> Result<Claims, IssueError> {
-        let place = (SessionId::new(&*self.clock), None);
-        self.claims_in_chain(ring, (organization, key), grant, place)
+        let place = (SessionId::new(&*self.clock), Descent::First);
+        self.claims_of(ring, (organization, key), grant, place)
             .await
     }
 
-    /// The same for a token with this id, which may go on with a chain of renewals.
-    pub(crate) async fn claims_in_chain(
+    /// The same for a token with this id, which may go back to another.
+    pub(crate) async fn claims_of(
         &self,
         ring: &Ring,
         (organization, key): (&Slug, &ApiKey),
         grant: Grant,
-        (id, chain): (SessionId, Option<Chain>),
+        (id, descent): (SessionId, Descent),
     ) -> Result<Claims, IssueError> {
         let occasion = Occasion {
             ring,
@@ -268,7 +289,7 @@ impl TokenIssuer {
             organization,
             id,
             now: self.clock.now(),
-            chain,
+            descent,
             superset_rules: self.superset_rules(ring, key, &grant).await?,
         };
         Ok(Claims::new(grant, &occasion)?)
@@ -312,5 +333,15 @@ impl TokenIssuer {
             })
         });
         Ok(Some(rules.collect()))
+    }
+}
+
+/// A scope that was narrowed must not be lost on the way to who goes by it.
+fn check_scope_is_carried(ring: &Ring, grant: &Grant) -> Result<(), IssueError> {
+    match &ring.shape {
+        Shape::Template(template) if grant.is_scope_narrowed() && !template.names_scope() => {
+            Err(IssueError::NoScopeInToken)
+        }
+        Shape::Standard | Shape::Template(_) => Ok(()),
     }
 }

@@ -13,6 +13,7 @@
 //! | module | what it gives |
 //! |---|---|
 //! | [`issuance`] | [`TokenIssuer::issue`] and [`TokenIssuer::preview`] |
+//! | [`batch`], [`embed`], [`exchange`] | the same job as it is asked in other words: many at once, by Toucan AI's request, by OAuth's |
 //! | [`checking`] | [`TokenIssuer::check_token`]: tokens that somebody presents |
 //! | [`explain`], [`simulation`] | why a token would be issued or not; what another policy would change |
 //! | [`audiences`] | who tokens are for, and how long they live |
@@ -28,8 +29,11 @@
 //! | [`services`] | [`Services`]: everything that API, console and command line call, built in one place |
 
 pub mod audiences;
+pub mod batch;
 pub mod checking;
 pub mod claims;
+pub mod embed;
+pub mod exchange;
 pub mod explain;
 pub mod installation_keys;
 pub mod issuance;
@@ -49,8 +53,11 @@ pub mod templates;
 #[cfg(test)]
 mod tests;
 
+pub use batch::BatchError;
 pub use checking::{CheckTokenError, CheckedToken, InactiveToken};
 pub use claims::{Claims, ClaimsError, SignedToken};
+pub use embed::EmbedRequest;
+pub use exchange::{Exchange, ExchangeError, ExchangeSubject};
 pub use explain::{ExplainError, Explained};
 pub use issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};
 pub use metadata::{AuthorizationServerMetadata, PublicUrl};

@@ -79,6 +79,7 @@ impl From<PublicUrl> for String {
 
 /// Authorization server metadata (RFC 8414) with the members that OpenID Connect discovery requires of verifiers'
 /// libraries. It says only what this server does: tokens are fetched with an API key, there is no login redirect.
+/// Endpoints are the same for every organization: the API key tells which one is meant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AuthorizationServerMetadata {
     /// The `iss` of every token.
@@ -87,8 +88,22 @@ pub struct AuthorizationServerMetadata {
     pub jwks_uri: String,
     /// None: there is no authorization endpoint.
     pub response_types_supported: Vec<String>,
-    /// None: there is no OAuth token endpoint yet.
+    /// Where tokens are exchanged (RFC 8693).
+    pub token_endpoint: String,
+    /// Token exchange alone.
     pub grant_types_supported: Vec<String>,
+    /// How clients authenticate at the token endpoint: the API key as the password of HTTP Basic.
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// Where the state of a token is asked for (RFC 7662).
+    pub introspection_endpoint: String,
+    /// How clients authenticate there.
+    pub introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// Where a token is revoked (RFC 7009).
+    pub revocation_endpoint: String,
+    /// How clients authenticate there.
+    pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// What a token shall carry is asked for in this form (RFC 9396).
+    pub authorization_details_types_supported: Vec<String>,
     /// Subjects are the backend's own user identifiers, the same for every audience.
     pub subject_types_supported: Vec<String>,
     /// The algorithms that tokens are signed with, as far as the JWKS has their keys.
@@ -99,6 +114,8 @@ pub struct AuthorizationServerMetadata {
     pub service_documentation: String,
 }
 
+const BASIC: [&str; 1] = ["client_secret_basic"];
+
 impl AuthorizationServerMetadata {
     /// The metadata of one organization, whose tokens are signed with these algorithms.
     pub fn new(
@@ -107,11 +124,19 @@ impl AuthorizationServerMetadata {
         algorithms: &BTreeSet<SigningAlgorithm>,
     ) -> Self {
         let issuer = public_url.issuer(organization);
+        let endpoint = |name: &str| format!("{}/oauth2/{name}", public_url.as_str());
         let owned = |items: &[&str]| items.iter().map(ToString::to_string).collect();
         Self {
             jwks_uri: format!("{issuer}/.well-known/jwks.json"),
             response_types_supported: Vec::new(),
-            grant_types_supported: Vec::new(),
+            token_endpoint: endpoint("token"),
+            grant_types_supported: owned(&["urn:ietf:params:oauth:grant-type:token-exchange"]),
+            token_endpoint_auth_methods_supported: owned(&BASIC),
+            introspection_endpoint: endpoint("introspect"),
+            introspection_endpoint_auth_methods_supported: owned(&BASIC),
+            revocation_endpoint: endpoint("revoke"),
+            revocation_endpoint_auth_methods_supported: owned(&BASIC),
+            authorization_details_types_supported: owned(&["jeton_session"]),
             subject_types_supported: owned(&["public"]),
             id_token_signing_alg_values_supported: algorithms
                 .iter()

@@ -15,19 +15,38 @@ pub(crate) async fn record(
     origin: &Origin,
     error: &IssueError,
 ) {
-    let reasons: Vec<Value> = match error {
+    if let Some(reasons) = reasons(error) {
+        record_reasons(log, caller, origin, reasons).await;
+    }
+}
+
+fn reasons(error: &IssueError) -> Option<Vec<Value>> {
+    Some(match error {
         IssueError::Refused(denial) => denial
             .reasons()
             .iter()
-            .take(MAX_REASONS)
             .map(|reason| json!({ "code": reason.code, "pointer": reason.pointer }))
             .collect(),
-        IssueError::Claims(error) => match error.refusal() {
-            Some((code, _)) => vec![json!({ "code": code, "pointer": "" })],
-            None => return,
-        },
-        _ => return,
-    };
+        IssueError::Scope(_) => vec![json!({ "code": "scope_not_granted", "pointer": "/scope" })],
+        IssueError::NoScopeInToken => {
+            vec![json!({ "code": "scope_not_carried", "pointer": "/scope" })]
+        }
+        IssueError::Claims(error) => {
+            let (code, _) = error.refusal()?;
+            vec![json!({ "code": code, "pointer": "" })]
+        }
+        _ => return None,
+    })
+}
+
+/// The same for reasons that are told as they are recorded.
+pub(crate) async fn record_reasons(
+    log: &RefusalLog,
+    caller: &ApiKeyContext,
+    origin: &Origin,
+    mut reasons: Vec<Value>,
+) {
+    reasons.truncate(MAX_REASONS);
     log.record(Refusal {
         key: caller.key(),
         client: origin.client,

@@ -22,7 +22,7 @@ use storage::{Clock, SessionId, StorageError, Timestamp, Versioned};
 
 use crate::audiences::Renewal;
 use crate::checking::{CheckTokenError, CheckedToken, GenuineToken, InactiveToken};
-use crate::claims::{Chain, SignedToken, reference_of};
+use crate::claims::{Chain, Descent, SignedToken, reference_of};
 use crate::issuance::{IssueError, IssuedToken, Origin, TokenIssuer};
 use crate::refusals;
 use crate::rings::{OrganizationIssuer, Ring};
@@ -256,8 +256,8 @@ impl TokenIssuer {
     ) -> Result<SignedToken, IssueError> {
         let grant = self.granted(caller, ring, request).await?;
         let asked_by = (caller.organization_slug(), caller.key());
-        let place = (held.next, Some(held.chain));
-        let claims = self.claims_in_chain(ring, asked_by, grant, place).await?;
+        let place = (held.next, Descent::Renewal(held.chain));
+        let claims = self.claims_of(ring, asked_by, grant, place).await?;
         Ok(claims.sign(ring)?)
     }
 

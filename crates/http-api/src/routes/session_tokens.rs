@@ -220,6 +220,15 @@ impl From<TokenResource> for Resource {
     }
 }
 
+impl From<Resource> for TokenResource {
+    fn from(resource: Resource) -> Self {
+        Self {
+            kind: resource.kind,
+            id: resource.id,
+        }
+    }
+}
+
 impl SessionToken {
     pub(crate) fn new(issued: &IssuedToken) -> Result<Self, Problem> {
         let claims = issued.claims();

@@ -36,8 +36,22 @@ pub struct IssuerMetadata {
     jwks_uri: String,
     /// Empty: there is no authorization endpoint.
     response_types_supported: Vec<String>,
-    /// Empty: there is no OAuth token endpoint.
+    /// Where tokens are exchanged (RFC 8693).
+    token_endpoint: String,
+    /// Token exchange alone.
     grant_types_supported: Vec<String>,
+    /// How clients authenticate at the token endpoint.
+    token_endpoint_auth_methods_supported: Vec<String>,
+    /// Where the state of a token is asked for (RFC 7662).
+    introspection_endpoint: String,
+    /// How clients authenticate there.
+    introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// Where a token is revoked (RFC 7009).
+    revocation_endpoint: String,
+    /// How clients authenticate there.
+    revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// The types of authorization details (RFC 9396).
+    authorization_details_types_supported: Vec<String>,
     /// How subjects are named.
     subject_types_supported: Vec<String>,
     /// The algorithms that tokens are signed with, as far as they are verified with public keys.
@@ -54,7 +68,16 @@ impl From<AuthorizationServerMetadata> for IssuerMetadata {
             issuer: metadata.issuer,
             jwks_uri: metadata.jwks_uri,
             response_types_supported: metadata.response_types_supported,
+            token_endpoint: metadata.token_endpoint,
             grant_types_supported: metadata.grant_types_supported,
+            token_endpoint_auth_methods_supported: metadata.token_endpoint_auth_methods_supported,
+            introspection_endpoint: metadata.introspection_endpoint,
+            introspection_endpoint_auth_methods_supported: metadata
+                .introspection_endpoint_auth_methods_supported,
+            revocation_endpoint: metadata.revocation_endpoint,
+            revocation_endpoint_auth_methods_supported: metadata
+                .revocation_endpoint_auth_methods_supported,
+            authorization_details_types_supported: metadata.authorization_details_types_supported,
             subject_types_supported: metadata.subject_types_supported,
             id_token_signing_alg_values_supported: metadata.id_token_signing_alg_values_supported,
             claims_supported: metadata.claims_supported,

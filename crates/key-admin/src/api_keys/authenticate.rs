@@ -75,6 +75,20 @@ impl AuthenticateError {
     }
 }
 
+/// Why a request that counts as many uses of its key is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FurtherUseError {
+    /// It counts as more uses than the key's limit ever lets come at once.
+    #[error("this API key's rate limit lets at most {burst} uses come at once")]
+    BeyondBurst {
+        /// How many may come at once.
+        burst: u32,
+    },
+    /// The key's rate limit is reached.
+    #[error(transparent)]
+    RateLimited(#[from] Limited),
+}
+
 /// What the operator's settings say about authentication.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AuthenticatorSettings {
@@ -172,6 +186,34 @@ impl Authenticator {
                 .map_err(AuthenticateError::RateLimited),
             None => Ok(()),
         }
+    }
+
+    /// Counts further uses of a key that has been let in, for a request that does the work of many.
+    pub(crate) async fn count_further_uses(
+        &self,
+        caller: &ApiKeyContext,
+        further: u32,
+        (client, request_id): (IpAddr, &str),
+    ) -> Result<(), FurtherUseError> {
+        let Some(limit) = caller.key().rate_limit else {
+            return Ok(());
+        };
+        // Letting the caller in was the first.
+        if further >= limit.burst.max(1) {
+            return Err(FurtherUseError::BeyondBurst { burst: limit.burst });
+        }
+        let taken = self.uses.take_many(&caller.key_id(), limit, further);
+        if taken.is_err() {
+            let refusal = Refusal {
+                key: caller.key(),
+                client,
+                request_id: Some(request_id),
+                action: "api_key.refuse",
+                detail: one_reason("rate_limited"),
+            };
+            self.refusals.record(refusal).await;
+        }
+        Ok(taken?)
     }
 
     /// Which key is this? Also answers for a key that may not act; counts as an attempt like any other.

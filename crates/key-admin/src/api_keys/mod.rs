@@ -39,7 +39,7 @@ mod usage;
 use serde::{Deserialize, Serialize};
 use storage::{OrganizationId, PrincipalId, Timestamp};
 
-pub use authenticate::AuthenticateError;
+pub use authenticate::{AuthenticateError, FurtherUseError};
 pub(crate) use authenticate::{Authenticator, AuthenticatorSettings};
 pub use ceiling::KeyCeiling;
 pub use change::{ChangeKeyError, InvalidKey, NotCovered};

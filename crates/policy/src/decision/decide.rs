@@ -159,6 +159,7 @@ impl PolicySnapshot {
                 subject: request.subject,
                 roles: parts.roles.iter().map(|role| role.name.clone()).collect(),
                 scope: scope_of(&parts.roles),
+                scope_narrowed: false,
                 attributes: parts.attributes,
                 audience,
                 ttl_seconds,

@@ -21,6 +21,8 @@ pub struct Grant {
     pub(super) attributes: BTreeMap<AttributeName, AttributeValue>,
     pub(super) sensitive: BTreeSet<AttributeName>,
     pub(super) scope: Vec<String>,
+    /// Does the scope say less than the roles allow?
+    pub(super) scope_narrowed: bool,
     pub(super) audience: AudienceName,
     pub(super) ttl_seconds: u32,
     pub(super) resources: Vec<Resource>,

@@ -5,6 +5,7 @@
 //! * [`attributes`], [`lifetime`]: the checks that need more room.
 //! * [`trail`]: what a decision notes: reasons and, when asked, every rule.
 //! * [`grant`]: what was granted.
+//! * [`scope`]: a grant whose scope says less than its roles allow.
 //! * [`replay`]: decisions about sessions that were recorded.
 //! * [`reasons`]: why it was not, every reason with its place in the document.
 
@@ -15,6 +16,7 @@ mod lifetime;
 mod reasons;
 mod replay;
 mod request;
+mod scope;
 mod trail;
 
 #[cfg(test)]
@@ -30,4 +32,5 @@ pub use grant::Grant;
 pub use reasons::{Denial, MAX_REASONS, Reason, ReasonCode, ReasonKind};
 pub use replay::{Hidden, Recorded, Replay};
 pub use request::{AudienceLimits, GrantRequest, Resource};
+pub use scope::ScopeNotGranted;
 pub use trail::{Outcome, Step};

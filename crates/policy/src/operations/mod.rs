@@ -18,7 +18,7 @@ use key_admin::{ApiKeyContext, Permission};
 
 use crate::casbin_engine::{Act, Engine, EngineError, Entity, Rules};
 
-pub use table::{Marker, Operation, markers, role_permissions};
+pub use table::{Issuing, Marker, Operation, markers, role_permissions};
 
 /// casbin's answers about callers and operations.
 #[derive(Debug)]
@@ -43,6 +43,16 @@ pub enum NotPermitted {
 pub struct Permitted<M> {
     caller: ApiKeyContext,
     operation: PhantomData<M>,
+}
+
+impl<M: Issuing> Permitted<M> {
+    /// The same caller, as the services that issue take it.
+    pub fn issuing(self) -> Permitted<markers::IssueSessionToken> {
+        Permitted {
+            caller: self.caller,
+            operation: PhantomData,
+        }
+    }
 }
 
 impl<M> Deref for Permitted<M> {
@@ -171,6 +181,20 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_issues_needs_what_issuing_needs() {
+        fn permission<M: Issuing>() -> Option<Permission> {
+            M::OPERATION.permission()
+        }
+        let needed = [
+            permission::<markers::IssueSessionToken>(),
+            permission::<markers::IssueSessionTokenBatch>(),
+            permission::<markers::GenerateEmbedToken>(),
+            permission::<markers::ExchangeToken>(),
+        ];
+        assert_eq!(needed, [Some(Permission::TokensIssue); 4]);
     }
 
     #[test]

@@ -51,9 +51,23 @@ pub trait Marker {
     const OPERATION: Operation;
 }
 
+/// An operation that ends in session tokens, and so needs what issuing one needs.
+pub trait Issuing: Marker {}
+
+impl Issuing for markers::IssueSessionToken {}
+impl Issuing for markers::IssueSessionTokenBatch {}
+impl Issuing for markers::GenerateEmbedToken {}
+impl Issuing for markers::ExchangeToken {}
+
 operations! {
     /// Exchange the key for a session token.
     IssueSessionToken = "issueSessionToken" needs Some(Permission::TokensIssue),
+    /// Exchange the key for many session tokens.
+    IssueSessionTokenBatch = "issueSessionTokenBatch" needs Some(Permission::TokensIssue),
+    /// Exchange the key for a session token, as Toucan AI's endpoint does.
+    GenerateEmbedToken = "generateEmbedToken" needs Some(Permission::TokensIssue),
+    /// Exchange a user or a token for a session token (RFC 8693).
+    ExchangeToken = "exchangeToken" needs Some(Permission::TokensIssue),
     /// Show the caller.
     GetAccount = "getAccount" needs None,
     /// Show the organization's settings.

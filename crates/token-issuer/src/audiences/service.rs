@@ -195,9 +195,10 @@ impl TokenIssuer {
         }
         store::forget_origins(tx.conn(), id).await?;
         let keys = signing_keys::store::published(tx.conn(), organization).await?;
-        let own = keys.iter().filter(|key| key.ring.audience == id);
-        let kids = own.map(|key| key.kid.as_str());
-        self.void_signed_by(&mut tx, organization, kids).await?;
+        for key in keys.iter().filter(|key| key.ring.audience == id) {
+            let kid = [key.kid.as_str()];
+            self.void_signed_by(&mut tx, organization, kid).await?;
+        }
         signing_keys::store::retire_all(tx.conn(), organization, id, self.clock.now()).await?;
         let detail = json!({ "before": seen(&before) });
         self.commit_audience(act, tx, &before, ("audience.delete", detail))

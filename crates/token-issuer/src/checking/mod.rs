@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use storage::{AudienceId, OrganizationId, SessionId, StorageError, Timestamp, Versioned};
+use storage::{AudienceId, SessionId, StorageError, Timestamp, Versioned};
 
 use crate::claims::{MAX_TOKEN_BYTES, OPAQUE_PREFIX, reference_of};
 use crate::issuance::TokenIssuer;
@@ -207,7 +207,7 @@ impl TokenIssuer {
         } else {
             check(&issuer.value, token, now)?
         };
-        let (session, void) = self.session_of(issuer.organization, &genuine, now).await?;
+        let (session, void) = self.session_of(&issuer, &genuine, now).await?;
         let ring = issuer.value.ring_of(genuine.audience);
         let audience = ring.ok_or(InactiveToken::UnknownKey)?.audience.name.clone();
         let (roles, attributes, resources) = match genuine.own {
@@ -271,16 +271,23 @@ impl TokenIssuer {
     /// The token's session, and whether it or a cutoff voids the token.
     async fn session_of(
         &self,
-        organization: OrganizationId,
+        issuer: &Versioned<OrganizationIssuer>,
         token: &Genuine,
         now: Timestamp,
     ) -> Result<(Session, bool), CheckTokenError> {
-        let id = token.registered.jti;
-        let (version, session) = {
+        let (organization, id) = (issuer.organization, token.registered.jti);
+        let (version, session, root) = {
             let mut read = self.database.read().await?;
             let version = cutoffs::revocation_version(read.conn(), organization).await?;
             let session = sessions::store::find(read.conn(), organization, id).await?;
-            (version.unwrap_or_default(), session)
+            // A narrower token of another key has not itself what voids that key's.
+            let root = match &session {
+                Some(session) if session.is_part() => {
+                    sessions::store::find(read.conn(), organization, session.root).await?
+                }
+                _ => None,
+            };
+            (version.unwrap_or_default(), session, root)
         };
         let session = session.ok_or(InactiveToken::NoSession)?;
         if session.audience != token.audience || session.kid != token.kid {
@@ -290,10 +297,19 @@ impl TokenIssuer {
         let cutoffs = revocations
             .at(&self.database, organization, version, now)
             .await?;
-        let void = session.revoked_at.is_some()
-            || cutoffs.voiding(&session, &token.registered.aud).is_some();
-        Ok((session, void))
+        let void = |session: &Session, aud| {
+            session.revoked_at.is_some() || cutoffs.voiding(session, aud).is_some()
+        };
+        let root_is_void = root.is_some_and(|root| void(&root, aud_of(&issuer.value, &root)));
+        let is_void = root_is_void || void(&session, &token.registered.aud);
+        Ok((session, is_void))
     }
+}
+
+/// What the tokens of a session's audience say in `aud`.
+fn aud_of<'i>(issuer: &'i OrganizationIssuer, session: &Session) -> &'i str {
+    let ring = issuer.ring_of(session.audience);
+    ring.map_or("", |ring| &ring.audience.aud)
 }
 
 /// What the session tells where the token has it in another form. What is stored as a hash is left out.

@@ -89,6 +89,13 @@ pub(crate) fn issued_millis(id: SessionId, issued_at: Timestamp) -> i64 {
     }
 }
 
+impl Session {
+    /// Is it of a narrower token that another one was exchanged for?
+    pub fn is_part(&self) -> bool {
+        self.root != self.id && self.ends_at.is_none()
+    }
+}
+
 /// Without the subject and the values of attributes: what is printed ends in logs.
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -114,6 +121,16 @@ pub enum RecordError {
     /// The database refused the row.
     #[error("the session row was refused")]
     Refused,
+}
+
+/// What must hold of another session while a row is written.
+#[derive(Clone, Copy, Debug)]
+enum Condition {
+    Nothing,
+    /// It is renewed by this, once, and stands.
+    Renews(SessionId),
+    /// It stands.
+    PartOf(SessionId),
 }
 
 /// The proof that the row of this session is committed. Only the [`Recorder`] makes one.
@@ -266,7 +283,8 @@ impl Recorder {
         tokens: &[SignedToken],
         origin: &Origin,
     ) -> Result<Vec<Recorded>, RecordError> {
-        self.in_transaction(tokens, origin, None).await?;
+        self.in_transaction(tokens, origin, Condition::Nothing)
+            .await?;
         Ok(tokens.iter().map(|_| Recorded(())).collect())
     }
 
@@ -278,15 +296,27 @@ impl Recorder {
         renewed: SessionId,
     ) -> Result<Option<Recorded>, RecordError> {
         let tokens = std::slice::from_ref(token);
-        let recorded = self.in_transaction(tokens, origin, Some(renewed)).await?;
-        Ok(recorded.then_some(Recorded(())))
+        let recorded = self.in_transaction(tokens, origin, Condition::Renews(renewed));
+        Ok(recorded.await?.then_some(Recorded(())))
+    }
+
+    /// Records a token that may do less than another; `None` when that one has been revoked meanwhile.
+    pub(crate) async fn record_part(
+        &self,
+        token: &SignedToken,
+        origin: &Origin,
+        whole: SessionId,
+    ) -> Result<Option<Recorded>, RecordError> {
+        let tokens = std::slice::from_ref(token);
+        let recorded = self.in_transaction(tokens, origin, Condition::PartOf(whole));
+        Ok(recorded.await?.then_some(Recorded(())))
     }
 
     async fn in_transaction(
         &self,
         tokens: &[SignedToken],
         origin: &Origin,
-        renewed: Option<SessionId>,
+        condition: Condition,
     ) -> Result<bool, RecordError> {
         let rows = tokens
             .iter()
@@ -297,11 +327,16 @@ impl Recorder {
         let rows: Vec<&SessionRow> = rows.iter().collect();
         within_time(rows.len(), async {
             let mut tx = self.database.write().await?;
-            if let (Some(renewed), Some(token)) = (renewed, tokens.first()) {
-                let now = token.claims().issued_at();
-                if !store::mark_renewed(tx.conn(), renewed, now).await? {
-                    return Ok(false);
+            let holds = match (condition, tokens.first()) {
+                (Condition::Renews(renewed), Some(token)) => {
+                    let now = token.claims().issued_at();
+                    store::mark_renewed(tx.conn(), renewed, now).await?
                 }
+                (Condition::PartOf(whole), _) => store::hold_standing(tx.conn(), whole).await?,
+                (Condition::Nothing | Condition::Renews(_), _) => true,
+            };
+            if !holds {
+                return Ok(false);
             }
             write_rows(&mut tx, &rows).await?;
             tx.commit().await?;

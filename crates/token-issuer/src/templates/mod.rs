@@ -127,9 +127,16 @@ impl Template {
 
     /// Whether [`TemplateContext::superset_rules`] are worth computing.
     pub fn names_superset_rules(&self) -> bool {
+        self.names(|source| matches!(source, Source::SupersetRules))
+    }
+
+    /// Does it carry the scope?
+    pub fn names_scope(&self) -> bool {
+        self.names(|source| matches!(source, Source::Scope))
+    }
+
+    fn names(&self, is: impl Fn(&Source) -> bool) -> bool {
         let references = compile::references(&self.members);
-        references
-            .iter()
-            .any(|reference| matches!(reference.source, Source::SupersetRules))
+        references.iter().any(|reference| is(&reference.source))
     }
 }

@@ -6,13 +6,14 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::problem::Problem;
+use crate::problem::{FieldProblem, Problem};
 
 /// What an OAuth client is told ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 #[derive(Clone, Debug)]
 pub struct OAuthError {
     error: &'static str,
-    problem: Problem,
+    /// Boxed, because every answer that is no error would carry its size.
+    problem: Box<Problem>,
 }
 
 /// An error answer of the OAuth endpoints (RFC 6749 section 5.2).
@@ -24,6 +25,11 @@ pub struct OAuthErrorBody {
     error: &'static str,
     /// What happened and what to do about it. For people; it may change.
     error_description: String,
+    /// What is wrong with the parameters, all of it; a pointer begins with the parameter's name. Absent when that says
+    /// nothing more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldProblem>,
 }
 
 /// The answer is complete: [`crate::middleware::finish`] makes no problem+json of it.
@@ -33,7 +39,10 @@ pub(crate) struct InOAuthForm;
 impl OAuthError {
     /// An error with one of the names that the RFCs register, in the words and with the status of a problem.
     pub fn new(error: &'static str, problem: Problem) -> Self {
-        Self { error, problem }
+        Self {
+            error,
+            problem: Box::new(problem),
+        }
     }
 
     /// The request lacks a parameter, has one twice, or is otherwise malformed.
@@ -67,6 +76,7 @@ impl IntoResponse for OAuthError {
         let body = OAuthErrorBody {
             error: self.error,
             error_description: plain(&self.problem.body("").detail),
+            errors: self.problem.fields().to_vec(),
         };
         let status = match self.problem.status() {
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,

@@ -1,4 +1,5 @@
-//! The OAuth endpoints, for programs that speak the standards: introspection (RFC 7662) and revocation (RFC 7009).
+//! The OAuth endpoints, for programs that speak the standards: token exchange (RFC 8693), introspection (RFC 7662)
+//! and revocation (RFC 7009).
 //!
 //! They share the client's authentication ([`client`]), forms ([`form`]) and the errors of RFC 6749 ([`error`]).
 
@@ -7,6 +8,7 @@ pub mod error;
 pub mod form;
 pub mod introspect;
 pub mod revoke;
+pub mod token;
 
 pub use client::OAuthClient;
 pub use error::OAuthError;

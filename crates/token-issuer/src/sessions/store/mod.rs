@@ -159,6 +159,15 @@ pub(super) async fn mark_renewed(
     Ok(changed == 1)
 }
 
+/// Keeps a session from being revoked until the transaction ends, if it has not been.
+pub(super) async fn hold_standing(
+    conn: Conn<'_>,
+    session: SessionId,
+) -> Result<bool, StorageError> {
+    let sql = "update sessions set renewed_at = renewed_at where id = $1 and revoked_at is null";
+    Ok(execute!(conn, sql, session)? == 1)
+}
+
 #[derive(sqlx::FromRow)]
 struct SessionRecord {
     id: SessionId,
