@@ -12,7 +12,8 @@ use crate::problem::Problem;
 #[derive(Clone, Debug)]
 pub struct OAuthError {
     error: &'static str,
-    problem: Problem,
+    /// Boxed, for results carry it around.
+    problem: Box<Problem>,
 }
 
 /// An error answer of the OAuth endpoints (RFC 6749 section 5.2).
@@ -33,7 +34,10 @@ pub(crate) struct InOAuthForm;
 impl OAuthError {
     /// An error with one of the names that the RFCs register, in the words and with the status of a problem.
     pub fn new(error: &'static str, problem: Problem) -> Self {
-        Self { error, problem }
+        Self {
+            error,
+            problem: problem.into(),
+        }
     }
 
     /// The request lacks a parameter, has one twice, or is otherwise malformed.
