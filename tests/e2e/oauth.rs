@@ -14,6 +14,14 @@ fn request() -> Value {
 }
 
 impl App {
+    async fn key_that_only_issues(&self) -> String {
+        let new = NewKey {
+            permissions: vec![Permission::TokensIssue],
+            ..NewKey::default()
+        };
+        self.create_key(new).await.1
+    }
+
     fn oauth(&self, endpoint: &str) -> RequestBuilder {
         self.http
             .post(format!("{}/oauth2/{endpoint}", self.server.url()))
@@ -95,12 +103,7 @@ async fn a_revoked_token_is_not_active_and_anything_can_be_revoked() {
 #[tokio::test]
 async fn every_refusal_is_in_the_form_of_rfc_6749() {
     on_both_engines(|app| async move {
-        let (_, powerless) = app
-            .create_key(NewKey {
-                permissions: vec![Permission::TokensIssue],
-                ..NewKey::default()
-            })
-            .await;
+        let powerless = app.key_that_only_issues().await;
         for endpoint in ["introspect", "revoke"] {
             let good = [("token", "x")];
             let long = "x".repeat(70_000);
