@@ -74,6 +74,7 @@ async fn the_audience_toucan_is_used_where_there_is_one() {
                 max_ttl_seconds: 7200,
             },
             settings: AudienceSettings::default(),
+            secret: None,
         };
         let (act, issuer) = (Act::on_command_line(), &app.services.issuer);
         issuer

@@ -85,24 +85,6 @@ impl Documented {
     }
 }
 
-impl Documented {
-    /// The OAuth endpoints have errors of their own.
-    #[track_caller]
-    fn assert_refused(&self, answer: &crate::support::Answer, status: StatusCode, code: &str) {
-        if !self.path.starts_with("/oauth2/") {
-            answer.assert_problem(status, code);
-            return;
-        }
-        let error = if status == StatusCode::UNAUTHORIZED {
-            "invalid_client"
-        } else {
-            "unauthorized_client"
-        };
-        assert_eq!(answer.status, status.as_u16(), "{}", answer.text);
-        assert_eq!(answer.json()["error"], error);
-    }
-}
-
 #[test]
 fn the_permission_table_and_the_document_name_the_same_operations() {
     let documented: std::collections::BTreeSet<_> =

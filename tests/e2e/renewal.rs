@@ -1,7 +1,7 @@
 //! `POST /v1/session-tokens/renew`: the token is the credential.
 
-use key_admin::Act;
 use key_admin::cutoffs::{self, CutoffKind, CutoffTarget};
+use key_admin::{Act, IssuedTokens, KeyRevocation};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use storage::{Clock, SystemClock};
@@ -198,7 +198,16 @@ async fn a_session_that_was_taken_back_has_ended() {
         let token = app.issue_with(&secret, &asked()).await.token();
         let token = app.renews(&token).await.token();
         let (keys, act) = (&app.services.keys, Act::on_command_line());
-        let revoked = keys.revoke_key(&act, None, app.organization.id, key.id, None);
+        let revoked = keys.revoke_key(
+            &act,
+            None,
+            app.organization.id,
+            key.id,
+            KeyRevocation {
+                reason: None,
+                issued: IssuedTokens::Keep,
+            },
+        );
         revoked.await.unwrap();
         app.server_sees_changes().await;
         app.renews(&token)
