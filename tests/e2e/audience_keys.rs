@@ -60,7 +60,7 @@ async fn rotate(app: &App, audience: &Value) -> Answer {
 }
 
 /// As if the next key had been made long ago.
-async fn next_key_is_old(app: &App, audience: &Value) {
+pub(crate) async fn next_key_is_old(app: &App, audience: &Value) {
     let id: AudienceId = audience["id"].as_str().unwrap().parse().unwrap();
     let then = SystemClock.now().plus_seconds(-301);
     let mut tx = app.services.database.write().await.unwrap();

@@ -62,6 +62,7 @@ mod renewal_pages;
 mod reseal;
 mod revocation_load;
 mod revocations;
+mod rotation_load;
 mod sessions;
 mod support;
 mod swagger_ui;

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use storage::{Clock, SessionId, StorageError, Timestamp, Versioned};
 
 use crate::audiences::Renewal;
-use crate::checking::{CheckTokenError, CheckedToken, GenuineToken, InactiveToken};
+use crate::checking::{CheckTokenError, CheckedToken, GenuineToken, InactiveToken, is_reference};
 use crate::claims::{Chain, Descent, SignedToken, reference_of};
 use crate::issuance::{IssueError, IssuedToken, Origin, TokenIssuer};
 use crate::refusals;
@@ -178,13 +178,16 @@ impl TokenIssuer {
     /// Which organization's token is this, if it is one? Nothing is checked yet: this only tells whose keys to check it
     /// with.
     async fn organization_of(&self, token: &str) -> Result<Slug, RenewError> {
-        let mut read = self.database.read().await?;
-        let slug = if let Some(session) = claimed_session(token) {
-            sessions::store::organization_of(read.conn(), session).await?
-        } else {
+        let slug = if is_reference(token) {
+            let mut read = self.database.read().await?;
             let reference = reference_of(token);
             let found = sessions::store::find_reference(read.conn(), &reference).await?;
             found.map(|(_, slug, _)| slug)
+        } else {
+            let session = claimed_session(token);
+            let session = session.ok_or(RenewError::Token(InactiveToken::Malformed))?;
+            let mut read = self.database.read().await?;
+            sessions::store::organization_of(read.conn(), session).await?
         };
         let slug = slug.ok_or(RenewError::Token(InactiveToken::NoSession))?;
         let slug = Slug::parse(&slug).map_err(|error| StorageError::corrupt("slug", error));

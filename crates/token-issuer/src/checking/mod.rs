@@ -363,7 +363,7 @@ fn check(
 }
 
 /// Is it opaque, or has it the five parts of an encrypted token?
-fn is_reference(token: &str) -> bool {
+pub(crate) fn is_reference(token: &str) -> bool {
     token.starts_with(OPAQUE_PREFIX) || token.splitn(6, '.').count() == 5
 }
 

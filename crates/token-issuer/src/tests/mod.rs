@@ -1,5 +1,6 @@
 //! The whole chain from an organization to an issued token, on both engines.
 
+mod attacks;
 mod checking;
 mod cutoffs;
 mod installation_keys;
@@ -166,6 +167,11 @@ async fn caller(
         .authenticate(&presented, client, None)
         .await
         .unwrap()
+}
+
+/// The key that signed a token, as its header says.
+fn signing_kid(token: &str) -> String {
+    jsonwebtoken::decode_header(token).unwrap().kid.unwrap()
 }
 
 /// The request of DESIGN.md, for this user.

@@ -122,11 +122,11 @@ async fn everything_is_sealed_anew_and_only_once() {
         let (app, changed) = in_the_middle(&database).await;
         has_retired_a_key(&app).await;
         // Six audiences with two keys each, a retired one, and the installation's two.
-        assert_eq!(sealed(&database).await, (15, 0));
-        assert_eq!(walk(begin(&database).await).await.unwrap(), counted(15, 0));
-        assert_eq!(sealed(&database).await, (15, 15));
+        assert_eq!(sealed(&database).await, (17, 0));
+        assert_eq!(walk(begin(&database).await).await.unwrap(), counted(17, 0));
+        assert_eq!(sealed(&database).await, (17, 17));
         let before = changed.issuer.hasher.of(app.organization.id).unwrap();
-        assert_eq!(walk(begin(&database).await).await.unwrap(), counted(0, 15));
+        assert_eq!(walk(begin(&database).await).await.unwrap(), counted(0, 17));
 
         let after = start_at(&database, master(OTHER_MASTER), app.clock.clone()).await;
         let after = Arc::new(after.unwrap());
@@ -169,7 +169,7 @@ async fn an_interrupted_walk_is_resumed_by_another() {
             }
             drop(interrupted);
             let (all, now) = sealed(&database).await;
-            assert!(all == 14 && (new..all).contains(&now), "{now} of {all}");
+            assert!(all == 16 && (new..all).contains(&now), "{now} of {all}");
             new = now;
             // Half of it is under the one, half under the other: with both secrets servers start.
             let both = start_at(
@@ -207,7 +207,7 @@ async fn rings_rotate_between_batches() {
         }
         walk(reseal).await.unwrap();
         let (all, new) = sealed(&database).await;
-        assert_eq!((all, new), (14 + 12, 14 + 12));
+        assert_eq!((all, new), (16 + 12, 16 + 12));
         start_at(&database, master(OTHER_MASTER), app.clock.clone())
             .await
             .unwrap();
@@ -245,7 +245,7 @@ async fn walks_and_changes_at_once_do_not_block_each_other() {
         for walk in walks {
             resealed += walk.await.unwrap().resealed;
         }
-        assert_eq!(resealed, 14, "each value once, whoever did it");
+        assert_eq!(resealed, 16, "each value once, whoever did it");
         assert_eq!(sealed(&database).await, (20, 20));
         app.services.feed.refresh().await.unwrap();
         changed.feed.refresh().await.unwrap();
@@ -278,7 +278,7 @@ async fn a_row_that_opens_under_neither_is_named_and_left_alone() {
         assert_eq!(
             walked,
             Walked {
-                resealed: 13,
+                resealed: 15,
                 already: 0,
                 unreadable: vec![kid.clone()]
             }
@@ -326,7 +326,7 @@ async fn with_the_wrong_secrets_nothing_begins() {
             ),
             "{refused:?}"
         );
-        assert_eq!(sealed(&database).await, (14, 0));
+        assert_eq!(sealed(&database).await, (16, 0));
     })
     .await;
 }
@@ -340,7 +340,7 @@ async fn an_installation_without_keys_of_its_own_gets_them_first() {
         execute!(tx.conn(), "delete from installation_keys").unwrap();
         tx.commit().await.unwrap();
         let walked = walk(begin(&database).await).await.unwrap();
-        assert_eq!(walked, counted(12, 2));
+        assert_eq!(walked, counted(14, 2));
         let services = start(&database, OTHER_MASTER).await.unwrap();
         let derived = crate::sessions::AttributeHasher::new(
             master(MASTER).derive(crate::sessions::AttributeHasher::LABEL),

@@ -136,8 +136,8 @@ async fn tokens_of_every_algorithm_verify_with_the_keys_of_their_audience_alone(
         let all: JwkSet = serde_json::from_str(&issuer.value.jwks().body).unwrap();
         assert_eq!(
             all.keys.len(),
-            2 * 5,
-            "the default audience, four others, no secret"
+            2 * 6,
+            "the default audience, five others, no secret"
         );
         assert!(!issuer.value.jwks().body.contains("\"oct\""));
     })

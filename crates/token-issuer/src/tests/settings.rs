@@ -170,12 +170,9 @@ async fn every_presets_tokens_have_its_form_and_are_known_again() {
     on_both_engines(|database| async move {
         let app = App::on(database).await;
         app.has_policy(&policy()).await;
-        for it in PRESETS {
-            let algorithm = SigningAlgorithm::parse(&format!("{:?}", it.algorithms[0]));
-            let Some(algorithm) = algorithm else {
-                assert_eq!(it.name, "toucan-embed", "the only consumer of RS512");
-                continue;
-            };
+        // Toucan's has an attribute that no other has; the end-to-end tests show it to its consumer.
+        for it in PRESETS.iter().filter(|it| it.name != "toucan-embed") {
+            let algorithm = SigningAlgorithm::parse(&format!("{:?}", it.algorithms[0])).unwrap();
             let audience = app.makes(it.name, algorithm, preset(it)).await;
             if algorithm.is_symmetric() {
                 app.shares_secret(&audience).await;
