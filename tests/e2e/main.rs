@@ -28,6 +28,7 @@ mod cli_organization;
 mod cli_people;
 mod cli_policy;
 mod cli_scan;
+mod cli_sessions;
 mod crash;
 mod credentials;
 mod dev;

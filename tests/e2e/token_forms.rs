@@ -65,7 +65,7 @@ async fn an_encrypted_token_is_opened_by_its_consumer_alone() {
             let (_, claims) = decode(inside);
             assert_eq!(claims["jti"], issued["session_id"]);
             assert_eq!(claims["attributes"]["tenant_id"], "tenant-of-nobody-else");
-            let jwks = json!({ "jwks_url": app.jwks_url(), "issuer": app.issuer(), "audience": "hidden", "tokens": [inside] });
+            let jwks = json!({ "jwks_url": app.jwks_url(), "issuer": app.issuer(), "audience": "hidden", "algorithm": "ES256", "tokens": [inside] });
             let verified = ask(&python(), "tests/verifiers/pyjwt.py", &jwks);
             assert_eq!(verified[0]["ok"], true, "{verified}");
         }
@@ -115,7 +115,7 @@ async fn an_opaque_token_says_nothing_and_is_resolved_by_the_issuer() {
         let refused = app
             .call_with(&stranger, reqwest::Method::POST, path, Some(body))
             .await;
-        refused.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_request");
+        refused.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, "token_not_active");
         // With the audience, its keys go, and what they signed.
         let removed = call(&app, reqwest::Method::DELETE, &at(&made, ""), None).await;
         assert_eq!(removed.status, 204);
