@@ -1,13 +1,10 @@
 //! Token exchange: RFC 8693, with authorization details of RFC 9396.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
-
 use key_admin::{KeyCeiling, Permission};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, App, NewKey, decode, node, on_both_engines, repository};
+use crate::support::{Answer, App, NewKey, ask, decode, node, on_both_engines};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const USER: &str = "urn:jeton:params:oauth:token-type:user";
@@ -497,7 +494,7 @@ async fn a_client_that_knows_only_the_standards_gets_and_narrows_a_token() {
                     object(with(user(&viewer()), "audience", Some("nobody"))),
                 ],
             });
-            let done = run("tests/verifiers/token_exchange.mjs", &job);
+            let done = ask(&node(), "tests/verifiers/token_exchange.mjs", &job);
             assert_eq!(done["metadata"]["token_endpoint"], "https://tokens.test/oauth2/token");
             let results = &done["results"];
             assert_eq!(results[0]["claims"]["sub"], "user-42", "{results}");
@@ -506,20 +503,4 @@ async fn a_client_that_knows_only_the_standards_gets_and_narrows_a_token() {
         }
     })
     .await;
-}
-
-fn run(script: &str, job: &Value) -> Value {
-    let mut child = Command::new(node())
-        .arg(repository().join(script))
-        .env("NO_PROXY", "127.0.0.1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(job.to_string().as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{:?}", output.status);
-    serde_json::from_slice(&output.stdout).unwrap()
 }

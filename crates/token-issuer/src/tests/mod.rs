@@ -3,6 +3,7 @@
 mod attacks;
 mod checking;
 mod cutoffs;
+mod forgetting;
 mod installation_keys;
 mod issuing;
 mod organizations;

@@ -11,7 +11,7 @@ use policy::{PolicyDocument, starter_policy};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use storage::testing::on_both_engines;
-use storage::{Clock, SessionId, Timestamp, execute, fetch_all, fetch_one};
+use storage::{SessionId, execute, fetch_one};
 
 use super::{App, NOW, found, request};
 use crate::sessions::{
@@ -52,7 +52,7 @@ impl App {
         replaced.await.unwrap();
     }
 
-    async fn finds(&self, filter: SessionFilter) -> Vec<String> {
+    pub(super) async fn finds(&self, filter: SessionFilter) -> Vec<String> {
         let issuer = &self.services.issuer;
         let found = issuer.find_sessions(self.organization.id, &filter, None, 100);
         let found = found.await.unwrap().into_iter();
@@ -516,64 +516,6 @@ async fn the_snapshot_is_kept_for_a_while_and_grows_with_each_revocation() {
         assert_eq!(app.snapshot().await["sessions"], json!([]));
         app.clock.advance_seconds(2 * 86_400);
         assert_eq!(app.snapshot().await["cutoffs"], json!([]));
-    })
-    .await;
-}
-
-/// Makes all sessions that there are so old that they ended this many seconds ago.
-async fn age(app: &App, seconds: i64) {
-    let mut tx = app.database.write().await.unwrap();
-    let sql = "select id from sessions order by id";
-    let ids = fetch_all!(tx.conn(), (SessionId,), sql).unwrap();
-    let ended = app.clock.now().plus_seconds(-seconds);
-    for (number, (id,)) in ids.into_iter().enumerate() {
-        let micros =
-            ended.plus_seconds(-900).unix_micros() - 1_000 * i64::try_from(number).unwrap();
-        let issued = Timestamp::from_unix_micros(micros);
-        let sql = "update sessions set id = $2, issued_at = $3, expires_at = $4 where id = $1";
-        execute!(
-            tx.conn(),
-            sql,
-            id,
-            SessionId::first_at(issued),
-            issued,
-            ended
-        )
-        .unwrap();
-    }
-    tx.commit().await.unwrap();
-}
-
-#[tokio::test]
-async fn old_sessions_are_forgotten_and_younger_ones_stay() {
-    on_both_engines(|database| async move {
-        let app = App::on(database).await;
-        let issuer = &app.services.issuer;
-        app.issues("old").await.unwrap();
-        age(&app, 2 * 86_400 - 1).await;
-        assert_eq!(issuer.forget_sessions(2).await.unwrap(), 0);
-        age(&app, 2 * 86_400).await;
-        app.issues("young").await.unwrap();
-        assert_eq!(issuer.forget_sessions(2).await.unwrap(), 1);
-        assert_eq!(app.finds(SessionFilter::default()).await, ["young"]);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn more_than_one_step_of_old_sessions_is_forgotten() {
-    on_both_engines(|database| async move {
-        let app = App::on(database).await;
-        let grants = (0..1_100).map(|_| request("old")).collect();
-        let origin = Origin {
-            request_id: "req-1".to_owned(),
-            client: "2001:db8::7".parse().unwrap(),
-        };
-        let issuer = &app.services.issuer;
-        let issued = issuer.issue_batch(&app.caller, grants, &origin).await;
-        assert!(issued.unwrap().iter().all(Result::is_ok));
-        age(&app, 86_400).await;
-        assert_eq!(issuer.forget_sessions(1).await.unwrap(), 1_100);
     })
     .await;
 }
