@@ -2,7 +2,7 @@
 //! for a session token that becomes one that may do less.
 //!
 //! Whatever is exchanged, the policy decides again with the calling key. The second kind is checked twice against the
-//! [whole](whole) that it shall be a part of: what is asked for, and what would be granted.
+//! `whole` that it shall be a part of: what is asked for, and what would be granted.
 
 mod whole;
 
