@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use key_admin::{Act, Permission};
+use key_admin::{Act, Asker, Permission};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use storage::Timestamp;
@@ -28,7 +28,7 @@ async fn disabled_key(app: &App) -> (String, String) {
     let (key, secret) = app.create_key(NewKey::default()).await;
     let act = Act::on_command_line();
     let keys = &app.services.keys;
-    keys.disable_key(&act, None, app.organization.id, key.id)
+    keys.disable_key(&act, Asker::Machine, app.organization.id, key.id)
         .await
         .unwrap();
     app.server_sees_changes().await;

@@ -1,6 +1,6 @@
 //! Who is let in, and what everybody else is told.
 
-use key_admin::{Act, Permission};
+use key_admin::{Act, Asker, Permission};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use storage::{Clock, Engine, SystemClock};
@@ -86,7 +86,7 @@ async fn whatever_does_not_prove_a_secret_gets_the_same_answer() {
             .keys
             .delete_key(
                 &Act::on_command_line(),
-                None,
+                Asker::Machine,
                 app.organization.id,
                 deleted.id,
                 key_admin::IssuedTokens::Void,
@@ -133,7 +133,7 @@ async fn only_the_right_secret_learns_that_a_key_is_disabled_or_expired() {
             .keys
             .disable_key(
                 &Act::on_command_line(),
-                None,
+                Asker::Machine,
                 app.organization.id,
                 disabled.id,
             )

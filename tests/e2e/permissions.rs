@@ -1,7 +1,7 @@
 //! Every operation of the OpenAPI document, called by everybody who may not. What is expected comes from the permission
 //! table; an operation that is missing there fails the test.
 
-use key_admin::{Act, IssuedTokens, KeyRevocation, Permission};
+use key_admin::{Act, Asker, IssuedTokens, KeyRevocation, Permission};
 use policy::Operation;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -101,7 +101,7 @@ async fn nobody_does_what_the_table_does_not_allow() {
             .keys
             .revoke_key(
                 &Act::on_command_line(),
-                None,
+                Asker::Machine,
                 app.organization.id,
                 revoked.id,
                 KeyRevocation::default(),
@@ -141,7 +141,7 @@ async fn nobody_does_what_the_table_does_not_allow() {
                 .keys
                 .delete_key(
                     &Act::on_command_line(),
-                    None,
+                    Asker::Machine,
                     app.organization.id,
                     all_but_one.id,
                     IssuedTokens::Void,

@@ -1,6 +1,6 @@
 //! What another policy would change, over HTTP.
 
-use key_admin::{Act, Permission};
+use key_admin::{Act, Asker, Permission};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use storage::{Timestamp, fetch_one};
@@ -170,7 +170,7 @@ async fn what_depends_on_a_hidden_value_or_a_key_that_is_gone_is_undetermined() 
             .keys
             .delete_key(
                 &act,
-                None,
+                Asker::Machine,
                 app.organization.id,
                 short_lived.id,
                 key_admin::IssuedTokens::Keep,

@@ -1,7 +1,7 @@
 //! `POST /v1/session-tokens/renew`: the token is the credential.
 
 use key_admin::cutoffs::{self, CutoffKind, CutoffTarget};
-use key_admin::{Act, IssuedTokens, KeyRevocation};
+use key_admin::{Act, Asker, IssuedTokens, KeyRevocation};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use storage::{Clock, SystemClock};
@@ -200,7 +200,7 @@ async fn a_session_that_was_taken_back_has_ended() {
         let (keys, act) = (&app.services.keys, Act::on_command_line());
         let revoked = keys.revoke_key(
             &act,
-            None,
+            Asker::Machine,
             app.organization.id,
             key.id,
             KeyRevocation {

@@ -79,6 +79,9 @@ impl From<NotPermitted> for Problem {
             NotPermitted::Owner(permission) => {
                 format!("The owner of this API key lacks the permission `{permission}`.")
             }
+            NotPermitted::Person(permission) => {
+                format!("Your role lacks the permission `{permission}`.")
+            }
         };
         Self::new(StatusCode::FORBIDDEN, PERMISSION_DENIED, detail)
     }

@@ -6,6 +6,7 @@
 //! | [`users`], [`service_accounts`] | people with a console login; programs |
 //! | [`principals`] | what both have in common: state, keys, removal |
 //! | [`api_keys`] | the key format, creation, authentication: [`PresentedKey`] → [`ApiKeyContext`] |
+//! | [`sign_in`] | people in the console |
 //! | [`permissions`] | what a caller may do, in the words of the API |
 //! | [`audit`] | what was done, by whom, to what |
 //! | [`cutoffs`] | what was issued up to a moment, and is void |
@@ -17,6 +18,7 @@
 //! [`KeyAdmin`] is the service. It answers *who* asks. What may be granted is for the `policy` crate to decide.
 
 pub mod api_keys;
+mod asker;
 pub mod audit;
 pub mod cutoffs;
 pub mod hashing;
@@ -29,6 +31,7 @@ pub mod refusals;
 pub mod secrets;
 mod service;
 pub mod service_accounts;
+pub mod sign_in;
 #[cfg(test)]
 mod testing;
 pub mod users;
@@ -38,6 +41,7 @@ pub use api_keys::{
     CreateKeyError, CreatedKey, Edit, FurtherUseError, IssuedTokens, KeyCeiling, KeyFilter,
     KeyRevocation, KeyState, ListedKey, NewApiKey, PresentedKey,
 };
+pub use asker::Asker;
 pub use audit::{Act, Actor};
 pub use organizations::{Organization, OrganizationError, OrganizationPatch, Slug};
 pub use permissions::Permission;
@@ -46,4 +50,5 @@ pub use refusals::{Refusal, RefusalLog};
 pub use secrets::{MasterSecret, MasterSecrets};
 pub use service::{KeyAdmin, KeyAdminSettings};
 pub use service_accounts::{ServiceAccount, ServiceAccountChange, ServiceAccountError};
+pub use sign_in::SignedIn;
 pub use users::{NewUser, User, UserChange, UserError, UserRole};

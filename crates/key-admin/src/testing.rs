@@ -12,9 +12,9 @@ use storage::{
 
 use crate::hashing::Pepper;
 use crate::{
-    Act, ApiKeyContext, AuthenticateError, CreatedKey, KeyAdmin, KeyAdminSettings, KeyCeiling,
-    KeyFilter, ListedKey, MasterSecret, NewApiKey, Organization, Permission, PresentedKey, Slug,
-    UserRole,
+    Act, ApiKeyContext, Asker, AuthenticateError, CreatedKey, KeyAdmin, KeyAdminSettings,
+    KeyCeiling, KeyFilter, ListedKey, MasterSecret, NewApiKey, Organization, Permission,
+    PresentedKey, Slug, UserRole,
 };
 
 pub(crate) const MASTER: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -89,12 +89,16 @@ impl App {
     }
 
     pub(crate) async fn creates(&self, new: NewApiKey) -> CreatedKey {
-        self.node.keys.create_key(act(), None, new).await.unwrap()
+        self.node
+            .keys
+            .create_key(act(), Asker::Machine, new)
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn disables(&self, key: &CreatedKey) {
         let keys = &self.node.keys;
-        keys.disable_key(act(), None, self.organization, key.key.id)
+        keys.disable_key(act(), Asker::Machine, self.organization, key.key.id)
             .await
             .unwrap();
     }
@@ -103,7 +107,7 @@ impl App {
         let keys = &self.node.keys;
         keys.delete_key(
             act(),
-            None,
+            Asker::Machine,
             self.organization,
             key.key.id,
             crate::IssuedTokens::Void,

@@ -153,6 +153,11 @@ id!(
     "evt_"
 );
 id!(
+    /// One sign-in to the console, from its beginning to its end: `cse_` and 32 hex digits. It is no secret.
+    ConsoleSessionId,
+    "cse_"
+);
+id!(
     /// One HTTP request, in logs and answers: `req_` and 32 hex digits.
     RequestId,
     "req_"

@@ -44,7 +44,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::Conn;
 pub use database::{Database, Engine, ReadConn, Transaction};
 pub use error::StorageError;
-pub use ids::{AudienceId, AuditEventId, OrganizationId, PrincipalId, RequestId, SessionId};
+pub use ids::{
+    AudienceId, AuditEventId, ConsoleSessionId, OrganizationId, PrincipalId, RequestId, SessionId,
+};
 pub use timestamp::Timestamp;
 pub use versioned_cache::{Versioned, VersionedCache};
 

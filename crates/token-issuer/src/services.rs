@@ -8,8 +8,8 @@ use key_admin::organizations::CreateOrganizationError;
 use key_admin::random::NoRandomness;
 use key_admin::users::{CreateUserError, Email, HashedPassword, UserRole, create_user};
 use key_admin::{
-    Act, ApiKey, ApiKeyContext, ApiKeyId, ApiKeyPatch, ChangeKeyError, CreateKeyError, CreatedKey,
-    Edit, KeyAdmin, KeyAdminSettings, KeyCeiling, MasterSecrets, NewApiKey, Organization, Slug,
+    Act, ApiKey, ApiKeyId, ApiKeyPatch, Asker, ChangeKeyError, CreateKeyError, CreatedKey, Edit,
+    KeyAdmin, KeyAdminSettings, KeyCeiling, MasterSecrets, NewApiKey, Organization, Slug,
 };
 use policy::{AudienceName, Authorizer, EngineError, PolicyError, PolicyService, starter_policy};
 use secrecy::SecretString;
@@ -215,7 +215,7 @@ impl Services {
     pub async fn create_api_key(
         &self,
         act: &Act,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         new: NewApiKey,
     ) -> Result<CreatedKey, CreateApiKeyError> {
         self.check_ceiling(new.organization, &new.ceiling)
@@ -228,7 +228,7 @@ impl Services {
     pub async fn update_api_key(
         &self,
         act: &Act,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         organization: OrganizationId,
         id: ApiKeyId,
         patch: ApiKeyPatch,

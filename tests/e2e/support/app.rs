@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use key_admin::users::{Email, NewUser, UserRole};
-use key_admin::{Act, ApiKey, KeyCeiling, MasterSecret, NewApiKey, Organization, Permission, Slug};
+use key_admin::{
+    Act, ApiKey, Asker, KeyCeiling, MasterSecret, NewApiKey, Organization, Permission, Slug,
+};
 use policy::PolicyDocument;
 use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
@@ -194,7 +196,7 @@ impl App {
         let created = self
             .services
             .keys
-            .create_key(&act, None, new)
+            .create_key(&act, Asker::Machine, new)
             .await
             .unwrap();
         self.server_sees_changes().await;

@@ -4,7 +4,8 @@ use std::path::Path;
 use anyhow::anyhow;
 use key_admin::users::{self, Email};
 use key_admin::{
-    Act, KeyCeiling, NewApiKey, Organization, Permission, PresentedKey, Slug, UserChange, random,
+    Act, Asker, KeyCeiling, NewApiKey, Organization, Permission, PresentedKey, Slug, UserChange,
+    random,
 };
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -90,7 +91,7 @@ async fn fresh(services: &Services, url: &PublicUrl) -> Result<Credentials, Fail
     };
     let created = services
         .keys
-        .create_key(&Act::on_command_line(), None, new)
+        .create_key(&Act::on_command_line(), Asker::Machine, new)
         .await
         .map_err(Failure::server)?;
     Ok(Credentials {

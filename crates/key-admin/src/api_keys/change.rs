@@ -9,12 +9,12 @@ use storage::{OrganizationId, PrincipalId, StorageError, Timestamp, Transaction,
 
 use super::store::{self, StoredKey};
 use super::strength::KeyOwner;
-use super::{ApiKey, ApiKeyContext, ApiKeyId, KeyState, Strength, Stronger};
+use super::{ApiKey, ApiKeyId, KeyState, Strength, Stronger};
 use crate::audit::{self, Act, Deed};
 use crate::hashing::HashError;
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
-use crate::{KeyAdmin, Permission};
+use crate::{Asker, KeyAdmin, Permission};
 
 /// A value that no key may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,7 @@ pub enum InvalidKey {
     Grace,
 }
 
-/// Why a calling key may not do this to another key.
+/// Why whoever asks may not do this to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotCovered {
     /// The result would be stronger than the caller.
@@ -68,7 +68,7 @@ pub enum ChangeKeyError {
     /// The new value is not usable.
     #[error(transparent)]
     Invalid(#[from] InvalidKey),
-    /// The calling key is too weak.
+    /// Who asks is too weak.
     #[error(transparent)]
     NotCovered(#[from] NotCovered),
     /// The key would become live again, and the owner has as many live keys as allowed.
@@ -93,9 +93,9 @@ pub(super) struct Opened {
     pub(super) tx: Transaction,
     pub(super) now: Timestamp,
     pub(super) before: StoredKey,
-    /// `None` when no key asks.
+    /// `None` for the machine itself.
     pub(super) caller: Option<Strength>,
-    /// `None` when no key asks.
+    /// `None` for the machine itself.
     owners: Option<Owners>,
 }
 
@@ -128,10 +128,10 @@ impl Opened {
 }
 
 impl KeyAdmin {
-    /// Finds and locks a key of the organization, and the calling key with it.
+    /// Finds and locks a key of the organization, and a calling key with it.
     pub(super) async fn open(
         &self,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         organization: OrganizationId,
         id: ApiKeyId,
     ) -> Result<Opened, ChangeKeyError> {
@@ -142,7 +142,7 @@ impl KeyAdmin {
             .ok_or(ChangeKeyError::NotFound)?;
         store::slots::lock_owner(tx.conn(), organization, owner).await?;
         let mut involved = vec![id];
-        involved.extend(by.map(ApiKeyContext::key_id));
+        involved.extend(by.key());
         involved.sort_unstable();
         involved.dedup();
         for key in involved {
@@ -209,7 +209,7 @@ impl KeyAdmin {
     }
 }
 
-/// The owner of the key that asks, and the owner of the key it is about, with the roles that they have now.
+/// Who asks, or the owner of the key that does, and the owner of the key it is about, with the roles that they have now.
 #[derive(Clone, Copy)]
 pub(super) struct Owners {
     caller: KeyOwner,
@@ -217,15 +217,17 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    /// `None` when no key asks.
+    /// `None` for the machine itself.
     pub(super) async fn read(
         tx: &mut Transaction,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         target: PrincipalId,
     ) -> Result<Option<Self>, StorageError> {
-        let Some(by) = by else { return Ok(None) };
+        let Some(principal) = by.principal() else {
+            return Ok(None);
+        };
         Ok(Some(Self {
-            caller: owner(tx, by.owner()).await?,
+            caller: owner(tx, principal).await?,
             target: owner(tx, target).await?,
         }))
     }
@@ -246,14 +248,19 @@ pub(super) fn seen(key: &ApiKey) -> Value {
     serde_json::to_value(key).unwrap_or_default()
 }
 
-/// What the calling key is worth now, whatever it was when it was authenticated. Its row is locked already.
+/// What whoever asks is worth now. A calling key counts as it is, whatever it was when it was authenticated; its row is
+/// locked already.
 pub(super) async fn caller_strength(
     tx: &mut Transaction,
-    by: Option<&ApiKeyContext>,
+    by: Asker<'_>,
     organization: OrganizationId,
     now: Timestamp,
 ) -> Result<Result<Option<Strength>, NotCovered>, StorageError> {
-    let Some(by) = by else { return Ok(Ok(None)) };
+    let by = match by {
+        Asker::Key(key) => key,
+        Asker::Person(person) => return Ok(Ok(Some(Strength::of_person(person)))),
+        Asker::Machine => return Ok(Ok(None)),
+    };
     let current = store::find(tx.conn(), organization, by.key_id()).await?;
     let Some(current) = current.filter(|stored| stored.key.state(now) == KeyState::Active) else {
         return Ok(Err(NotCovered::CallerGone));

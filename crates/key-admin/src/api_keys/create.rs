@@ -6,12 +6,12 @@ use super::change::{
     InvalidKey, NotCovered, Owners, caller_strength, check_expiry, check_rate_limit, checked_name,
     seen,
 };
-use super::{ApiKey, ApiKeyContext, KeyCeiling, Strength, format, store};
+use super::{ApiKey, KeyCeiling, Strength, format, store};
 use crate::audit::Act;
 use crate::hashing::HashError;
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
-use crate::{KeyAdmin, Permission};
+use crate::{Asker, KeyAdmin, Permission};
 
 /// What a new key shall be.
 #[derive(Clone, Debug)]
@@ -20,7 +20,8 @@ pub struct NewApiKey {
     pub organization: OrganizationId,
     /// The user or service account that it belongs to.
     pub owner: PrincipalId,
-    /// Who makes it, when that is known. Where a key asks, it is that key's owner, whatever is said here.
+    /// Who makes it, when that is known. Where a key or a person asks, it is that key's owner or that person, whatever is
+    /// said here.
     pub created_by: Option<PrincipalId>,
     /// 1 to 100 characters; not unique.
     pub name: String,
@@ -51,7 +52,7 @@ pub enum CreateKeyError {
     /// A value is not usable.
     #[error(transparent)]
     Invalid(#[from] InvalidKey),
-    /// The calling key is too weak.
+    /// Who asks is too weak.
     #[error(transparent)]
     NotCovered(#[from] NotCovered),
     /// The owner does not exist in this organization, or is suspended.
@@ -75,12 +76,11 @@ pub enum CreateKeyError {
 }
 
 impl KeyAdmin {
-    /// Makes a key. `by` is the key that asks for it, and the new one will be no stronger; `None` for the console and
-    /// the command line.
+    /// Makes a key that is no stronger than whoever asks for it.
     pub async fn create_key(
         &self,
         act: &Act,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         new: NewApiKey,
     ) -> Result<CreatedKey, CreateKeyError> {
         let (id, secret) = format::generate()?;
@@ -88,7 +88,7 @@ impl KeyAdmin {
             id,
             organization: new.organization,
             owner: new.owner,
-            created_by: by.map(ApiKeyContext::owner).or(new.created_by),
+            created_by: by.principal().or(new.created_by),
             name: checked_name(&new.name)?,
             permissions: new.permissions,
             ceiling: new.ceiling,
@@ -112,7 +112,7 @@ impl KeyAdmin {
     async fn insert(
         &self,
         act: &Act,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         key: &ApiKey,
         secret_hash: &str,
     ) -> Result<(), CreateKeyError> {
@@ -121,8 +121,8 @@ impl KeyAdmin {
         if store::slots::lock_owner(tx.conn(), organization, key.owner).await? != Some(true) {
             return Err(CreateKeyError::NoSuchOwner);
         }
-        if let Some(by) = by {
-            store::changes::lock(tx.conn(), organization, by.key_id()).await?;
+        if let Some(key) = by.key() {
+            store::changes::lock(tx.conn(), organization, key).await?;
         }
         if let Some(caller) = caller_strength(&mut tx, by, organization, now).await?? {
             caller

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use super::{ApiKey, IssuedTokens, KeyRevocation, PresentedKey};
 use crate::audit::{Act, Actor};
-use crate::{AuthenticateError, ChangeKeyError, KeyAdmin};
+use crate::{Asker, AuthenticateError, ChangeKeyError, KeyAdmin};
 
 /// Why a reported key was not taken back.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ impl KeyAdmin {
             issued: IssuedTokens::Void,
         };
         Ok(self
-            .revoke_key(&act, None, organization, id, revocation)
+            .revoke_key(&act, Asker::Machine, organization, id, revocation)
             .await?)
     }
 }

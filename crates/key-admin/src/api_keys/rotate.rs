@@ -2,9 +2,9 @@ use serde_json::json;
 use storage::OrganizationId;
 
 use super::change::{ChangeKeyError, InvalidKey, check_expiry, seen};
-use super::{ApiKeyContext, ApiKeyId, CreatedKey, format, store};
-use crate::KeyAdmin;
+use super::{ApiKeyId, CreatedKey, format, store};
 use crate::audit::Act;
+use crate::{Asker, KeyAdmin};
 
 /// The longest grace period of a rotation, in seconds: 7 days.
 pub const MAX_GRACE_SECONDS: u32 = 7 * 24 * 60 * 60;
@@ -20,7 +20,7 @@ impl KeyAdmin {
     pub async fn rotate_key(
         &self,
         act: &Act,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         organization: OrganizationId,
         id: ApiKeyId,
         grace_seconds: u32,

@@ -9,7 +9,7 @@ use storage::{PrincipalId, Timestamp};
 
 use super::ApiKey;
 use crate::rate_limit::RateLimit;
-use crate::{Permission, UserRole};
+use crate::{Permission, SignedIn, UserRole};
 
 /// Everything that limits what a key can do. Nothing else about a key makes it stronger: not its name. Its owner is a
 /// matter of its own (`KeyOwner`).
@@ -88,9 +88,9 @@ impl fmt::Display for Aspect {
     }
 }
 
-/// A key would be stronger than the one that makes or changes it.
+/// A key would be stronger than whoever makes or changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the key would be stronger than the one that asks, in `{0}`")]
+#[error("the key would be stronger than who asks for it, in `{0}`")]
 pub struct Stronger(pub Aspect);
 
 /// For whom a key acts.
@@ -136,6 +136,21 @@ impl Strength {
             networks: key.allowed_networks.clone(),
             rate_limit: key.rate_limit,
             expires_at: key.expires_at,
+        }
+    }
+
+    /// What a person may hand on: the permissions that the person holds, and nothing narrower.
+    pub(super) fn of_person(person: &SignedIn) -> Self {
+        Self {
+            permissions: person.permissions().iter().copied().collect(),
+            roles: None,
+            audiences: None,
+            fixed_attributes: BTreeMap::new(),
+            allowed_attributes: BTreeMap::new(),
+            max_ttl_seconds: None,
+            networks: Vec::new(),
+            rate_limit: None,
+            expires_at: None,
         }
     }
 

@@ -2,10 +2,10 @@ use serde_json::json;
 use storage::{OrganizationId, StorageError, Timestamp, Transaction};
 
 use super::change::{ChangeKeyError, InvalidKey, seen};
-use super::{ApiKey, ApiKeyContext, ApiKeyId, store};
-use crate::KeyAdmin;
+use super::{ApiKey, ApiKeyId, store};
 use crate::audit::Act;
 use crate::cutoffs::{CutoffKind, CutoffTarget, void_for_good};
+use crate::{Asker, KeyAdmin};
 
 /// What becomes of the tokens that a key has issued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl KeyAdmin {
     pub async fn disable_key(
         &self,
         act: &Act,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         organization: OrganizationId,
         id: ApiKeyId,
     ) -> Result<ApiKey, ChangeKeyError> {
@@ -54,7 +54,7 @@ impl KeyAdmin {
     pub async fn enable_key(
         &self,
         act: &Act,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         organization: OrganizationId,
         id: ApiKeyId,
     ) -> Result<ApiKey, ChangeKeyError> {
@@ -73,7 +73,7 @@ impl KeyAdmin {
     pub async fn revoke_key(
         &self,
         act: &Act,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         organization: OrganizationId,
         id: ApiKeyId,
         revocation: KeyRevocation<'_>,
@@ -98,7 +98,7 @@ impl KeyAdmin {
     pub async fn delete_key(
         &self,
         act: &Act,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         organization: OrganizationId,
         id: ApiKeyId,
         issued: IssuedTokens,

@@ -2,10 +2,10 @@ use ipnet::IpNet;
 use storage::{OrganizationId, Timestamp};
 
 use super::change::{ChangeKeyError, InvalidKey, check_expiry, check_rate_limit, checked_name};
-use super::{ApiKey, ApiKeyContext, ApiKeyId, KeyCeiling, store};
+use super::{ApiKey, ApiKeyId, KeyCeiling, store};
 use crate::audit::Act;
 use crate::rate_limit::RateLimit;
-use crate::{KeyAdmin, Permission};
+use crate::{Asker, KeyAdmin, Permission};
 
 /// What becomes of one field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl KeyAdmin {
     pub async fn update_key(
         &self,
         act: &Act,
-        by: Option<&ApiKeyContext>,
+        by: Asker<'_>,
         organization: OrganizationId,
         id: ApiKeyId,
         patch: ApiKeyPatch,

@@ -5,7 +5,8 @@
 //! may do what its own permissions allow and, where a user owns it, what the user's role allows as well: a key never
 //! outgrows its owner.
 //!
-//! A function that needs an operation takes a [`Permitted`] of it, which only [`Authorizer::permit`] makes.
+//! A function that needs an operation takes a [`Permitted`] or [`PermittedPerson`] of it, which only the [`Authorizer`]
+//! makes.
 
 mod table;
 
@@ -14,7 +15,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use key_admin::users::UserRole;
-use key_admin::{ApiKeyContext, Permission};
+use key_admin::{ApiKeyContext, Permission, SignedIn};
 
 use crate::casbin_engine::{Act, Engine, EngineError, Entity, Rules};
 
@@ -36,6 +37,9 @@ pub enum NotPermitted {
     /// The key's owner does not have it any more, and so the key does not either.
     #[error("the owner of this API key lacks the permission `{0}`")]
     Owner(Permission),
+    /// The person's role does not include the permission.
+    #[error("your role lacks the permission `{0}`")]
+    Person(Permission),
 }
 
 /// A caller that may do the operation `M`.
@@ -43,6 +47,21 @@ pub enum NotPermitted {
 pub struct Permitted<M> {
     caller: ApiKeyContext,
     operation: PhantomData<M>,
+}
+
+/// A person in the console that may do the operation `M`.
+#[derive(Clone, Debug)]
+pub struct PermittedPerson<M> {
+    person: SignedIn,
+    operation: PhantomData<M>,
+}
+
+impl<M> Deref for PermittedPerson<M> {
+    type Target = SignedIn;
+
+    fn deref(&self) -> &SignedIn {
+        &self.person
+    }
 }
 
 impl<M: Issuing> Permitted<M> {
@@ -101,6 +120,33 @@ impl Authorizer {
             caller,
             operation: PhantomData,
         })
+    }
+
+    /// The proof that this person may do the operation `M`. What the person then makes holds no more than the person.
+    pub fn permit_person<M: Marker>(
+        &self,
+        person: SignedIn,
+    ) -> Result<PermittedPerson<M>, NotPermitted> {
+        let person = self.with_permissions(person);
+        match M::OPERATION.permission() {
+            Some(needed) if !person.permissions().contains(&needed) => {
+                Err(NotPermitted::Person(needed))
+            }
+            _ => Ok(PermittedPerson {
+                person,
+                operation: PhantomData,
+            }),
+        }
+    }
+
+    /// The same person, with what the role includes.
+    pub fn with_permissions(&self, person: SignedIn) -> SignedIn {
+        let role = person.user().role;
+        let all = Permission::ALL.iter().copied();
+        let held: Vec<_> = all
+            .filter(|permission| self.includes.contains(&(role, *permission)))
+            .collect();
+        person.holding(&held)
     }
 
     /// What the caller may do at most: what its key was given and its owner still has.

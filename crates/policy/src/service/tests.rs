@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use key_admin::hashing::Pepper;
 use key_admin::{
-    Act, ApiKeyContext, KeyAdmin, KeyAdminSettings, MasterSecret, NewApiKey, Organization,
+    Act, ApiKeyContext, Asker, KeyAdmin, KeyAdminSettings, MasterSecret, NewApiKey, Organization,
     Permission, PresentedKey, Slug,
 };
 use secrecy::ExposeSecret;
@@ -87,7 +87,7 @@ impl App {
         };
         let key = self
             .keys
-            .create_key(&Act::on_command_line(), None, new)
+            .create_key(&Act::on_command_line(), Asker::Machine, new)
             .await
             .unwrap();
         let presented = PresentedKey::parse(key.secret.expose_secret()).unwrap();

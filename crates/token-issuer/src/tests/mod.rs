@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use key_admin::users::Email;
 use key_admin::{
-    Act, ApiKeyContext, KeyAdminSettings, KeyCeiling, MasterSecret, MasterSecrets, NewApiKey,
-    Organization, Permission, PresentedKey, Slug,
+    Act, ApiKeyContext, Asker, KeyAdminSettings, KeyCeiling, MasterSecret, MasterSecrets,
+    NewApiKey, Organization, Permission, PresentedKey, Slug,
 };
 use policy::operations::markers::IssueSessionToken;
 use policy::{GrantRequest, Permitted, Resource};
@@ -158,7 +158,7 @@ async fn caller(
         rate_limit: None,
     };
     let key = services
-        .create_api_key(&Act::on_command_line(), None, new)
+        .create_api_key(&Act::on_command_line(), Asker::Machine, new)
         .await
         .unwrap();
     let presented = PresentedKey::parse(key.secret.expose_secret()).unwrap();

@@ -1,7 +1,7 @@
 use key_admin::audit::{self, AuditFilter};
 use key_admin::organizations::CreateOrganizationError;
 use key_admin::users::{CreateUserError, Email};
-use key_admin::{Act, KeyCeiling, Organization, Slug};
+use key_admin::{Act, Asker, KeyCeiling, Organization, Slug};
 use storage::testing::on_both_engines;
 use storage::{Database, fetch_one};
 
@@ -151,7 +151,7 @@ async fn a_key_cannot_be_limited_to_what_is_not_declared() {
         let act = key_admin::Act::on_command_line();
         let refused = app
             .services
-            .create_api_key(&act, None, new)
+            .create_api_key(&act, Asker::Machine, new)
             .await
             .unwrap_err();
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Tokens that were renewable once.
 
-use key_admin::{ApiKeyPatch, Edit, IssuedTokens, KeyCeiling, KeyRevocation};
+use key_admin::{ApiKeyPatch, Asker, Edit, IssuedTokens, KeyCeiling, KeyRevocation};
 use policy::GrantRequest;
 use serde_json::{Value, json};
 use storage::testing::on_both_engines;
@@ -125,7 +125,7 @@ impl App {
         };
         let (organization, key) = (self.organization.id, self.caller.key_id());
         let services = &self.services;
-        let updated = services.update_api_key(act(), None, organization, key, patch);
+        let updated = services.update_api_key(act(), Asker::Machine, organization, key, patch);
         updated.await.unwrap();
     }
 
@@ -168,11 +168,13 @@ async fn a_key_that_may_not_act_ends_its_sessions() {
         let (keys, organization, act) = (&app.services.keys, app.organization.id, act());
 
         let (key, token) = app.key_with_token().await;
-        keys.disable_key(act, None, organization, key)
+        keys.disable_key(act, Asker::Machine, organization, key)
             .await
             .unwrap();
         app.has_ended(&token, "disabled").await;
-        keys.enable_key(act, None, organization, key).await.unwrap();
+        keys.enable_key(act, Asker::Machine, organization, key)
+            .await
+            .unwrap();
         app.renews(text(&token)).await.unwrap();
 
         let (key, token) = app.key_with_token().await;
@@ -180,13 +182,13 @@ async fn a_key_that_may_not_act_ends_its_sessions() {
             reason: None,
             issued: IssuedTokens::Keep,
         };
-        keys.revoke_key(act, None, organization, key, alone)
+        keys.revoke_key(act, Asker::Machine, organization, key, alone)
             .await
             .unwrap();
         app.has_ended(&token, "revoked").await;
 
         let (key, token) = app.key_with_token().await;
-        keys.delete_key(act, None, organization, key, IssuedTokens::Keep)
+        keys.delete_key(act, Asker::Machine, organization, key, IssuedTokens::Keep)
             .await
             .unwrap();
         app.has_ended(&token, "deleted").await;
@@ -203,7 +205,9 @@ async fn a_key_that_may_not_act_ends_its_sessions() {
             permissions: Edit::Set(Vec::new()),
             ..ApiKeyPatch::default()
         };
-        let updated = keys.update_key(act, None, organization, key, none).await;
+        let updated = keys
+            .update_key(act, Asker::Machine, organization, key, none)
+            .await;
         updated.unwrap();
         app.has_ended(&token, "without its permission").await;
     })

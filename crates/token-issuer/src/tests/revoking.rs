@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use key_admin::cutoffs::CutoffKind;
-use key_admin::{Act, IssuedTokens, KeyRevocation};
+use key_admin::{Act, Asker, IssuedTokens, KeyRevocation};
 use policy::{PolicyDocument, starter_policy};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -413,7 +413,7 @@ async fn a_revoked_or_deleted_key_voids_what_it_issued_unless_told_not_to() {
             let token = app.issues_to(&caller, "u").await.unwrap();
             let other = app.issues("u").await.unwrap();
             if delete {
-                keys.delete_key(act(), None, organization, id, issued)
+                keys.delete_key(act(), Asker::Machine, organization, id, issued)
                     .await
                     .unwrap();
             } else {
@@ -421,7 +421,7 @@ async fn a_revoked_or_deleted_key_voids_what_it_issued_unless_told_not_to() {
                     reason: None,
                     issued,
                 };
-                keys.revoke_key(act(), None, organization, id, revocation)
+                keys.revoke_key(act(), Asker::Machine, organization, id, revocation)
                     .await
                     .unwrap();
             }

@@ -1,5 +1,6 @@
 //! Every recorded token counts once for its key; what is not recorded does not count.
 
+use key_admin::Asker;
 use std::sync::Arc;
 
 use key_admin::ApiKeyId;
@@ -102,7 +103,7 @@ async fn counts_outlive_the_key_and_stay_in_its_organization() {
         let act = key_admin::Act::on_command_line();
         keys.delete_key(
             &act,
-            None,
+            Asker::Machine,
             app.organization.id,
             key,
             key_admin::IssuedTokens::Void,

@@ -209,7 +209,7 @@ pub async fn create_api_key(
     let services = &state.services;
     let new = body.into_new(caller.organization(), caller.owner(), services.clock.now())?;
     let created = services
-        .create_api_key(&act(&caller, origin), Some(&caller), new)
+        .create_api_key(&act(&caller, origin), (&*caller).into(), new)
         .await?;
     let created = with_secret(&state, caller.organization(), created).await;
     Ok((StatusCode::CREATED, Json(created)).into_response())
@@ -269,7 +269,7 @@ pub async fn update_api_key(
     let patch = body.into_patch()?;
     state
         .services
-        .update_api_key(&act, Some(&caller), organization, id, patch)
+        .update_api_key(&act, (&*caller).into(), organization, id, patch)
         .await?;
     view(&state, organization, id).await.map(Json)
 }
@@ -304,7 +304,13 @@ pub async fn rotate_api_key(
     let (act, organization) = (act(&caller, origin), caller.organization());
     let keys = &state.services.keys;
     let rotated = keys
-        .rotate_key(&act, Some(&caller), organization, id, body.grace_seconds)
+        .rotate_key(
+            &act,
+            (&*caller).into(),
+            organization,
+            id,
+            body.grace_seconds,
+        )
         .await?;
     Ok(Json(with_secret(&state, organization, rotated).await))
 }
@@ -336,7 +342,7 @@ pub async fn disable_api_key(
     state
         .services
         .keys
-        .disable_key(&act, Some(&caller), organization, id)
+        .disable_key(&act, (&*caller).into(), organization, id)
         .await?;
     view(&state, organization, id).await.map(Json)
 }
@@ -368,7 +374,7 @@ pub async fn enable_api_key(
     state
         .services
         .keys
-        .enable_key(&act, Some(&caller), organization, id)
+        .enable_key(&act, (&*caller).into(), organization, id)
         .await?;
     view(&state, organization, id).await.map(Json)
 }
@@ -407,7 +413,7 @@ pub async fn revoke_api_key(
     state
         .services
         .keys
-        .revoke_key(&act, Some(&caller), organization, id, revocation)
+        .revoke_key(&act, (&*caller).into(), organization, id, revocation)
         .await?;
     view(&state, organization, id).await.map(Json)
 }
@@ -443,7 +449,7 @@ pub async fn delete_api_key(
         .keys
         .delete_key(
             &act,
-            Some(&caller),
+            (&*caller).into(),
             organization,
             id,
             issued(query.keep_sessions),

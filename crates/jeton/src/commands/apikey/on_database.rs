@@ -5,8 +5,8 @@ use http_api::routes::api_keys::types::ApiKeyView;
 use key_admin::api_keys::MAX_PAGE;
 use key_admin::users::first_owner;
 use key_admin::{
-    Act, CreateKeyError, KeyCeiling, KeyFilter, KeyState, ListedKey, NewApiKey, Organization,
-    Permission,
+    Act, Asker, CreateKeyError, KeyCeiling, KeyFilter, KeyState, ListedKey, NewApiKey,
+    Organization, Permission,
 };
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
@@ -38,7 +38,7 @@ pub(super) async fn create(args: CreateApikeyArgs) -> Result<(), Failure> {
         rate_limit: args.limits.rate_limit,
     };
     let created = services
-        .create_api_key(&Act::on_command_line(), None, new)
+        .create_api_key(&Act::on_command_line(), Asker::Machine, new)
         .await
         .map_err(blame)?;
     let read_back = services.keys.get_key(organization.id, created.key.id).await;

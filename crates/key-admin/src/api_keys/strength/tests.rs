@@ -172,7 +172,7 @@ fn an_aspect_names_the_field_of_the_key() {
     assert_eq!(Aspect::Roles.pointer(), "/ceiling/roles");
     assert_eq!(
         Stronger(Aspect::Roles).to_string(),
-        "the key would be stronger than the one that asks, in `ceiling.roles`"
+        "the key would be stronger than who asks for it, in `ceiling.roles`"
     );
 }
 

@@ -9,7 +9,7 @@ use crate::audit::{self, AuditEvent, AuditFilter};
 use crate::rate_limit::RateLimit;
 use crate::testing::{App, act, add_organization};
 use crate::{
-    ApiKeyId, ApiKeyPatch, AuthenticateError, ChangeKeyError, CreateKeyError, Edit,
+    ApiKeyId, ApiKeyPatch, Asker, AuthenticateError, ChangeKeyError, CreateKeyError, Edit,
     KeyAdminSettings, KeyCeiling, KeyState, NewApiKey, OrganizationPatch, Permission,
 };
 use crate::{IssuedTokens, KeyRevocation};
@@ -31,7 +31,7 @@ fn renamed(name: &str) -> ApiKeyPatch {
 impl App {
     async fn updates(&self, id: ApiKeyId, patch: ApiKeyPatch) -> Result<(), ChangeKeyError> {
         let keys = &self.node.keys;
-        let updated = keys.update_key(act(), None, self.organization, id, patch);
+        let updated = keys.update_key(act(), Asker::Machine, self.organization, id, patch);
         let updated = updated.await?;
         let read = keys.get_key(self.organization, id).await?.unwrap();
         assert_eq!(read.key, updated);
@@ -130,7 +130,7 @@ async fn no_key_outlives_the_organizations_maximum() {
                 expires_at,
                 ..app.new_key("too long")
             };
-            let refused = app.node.keys.create_key(act(), None, new).await;
+            let refused = app.node.keys.create_key(act(), Asker::Machine, new).await;
             assert!(
                 matches!(
                     refused,
@@ -165,7 +165,8 @@ async fn no_key_outlives_the_organizations_maximum() {
             .unwrap();
         let rotate = async |id| {
             let keys = &app.node.keys;
-            keys.rotate_key(act(), None, app.organization, id, 0).await
+            keys.rotate_key(act(), Asker::Machine, app.organization, id, 0)
+                .await
         };
         let refused = rotate(endless.id).await;
         assert!(
@@ -192,13 +193,13 @@ async fn off_and_on_again() {
         let (keys, organization, id) = (&app.node.keys, app.organization, key.key.id);
         app.clock.advance_seconds(1);
         let off = keys
-            .disable_key(act(), None, organization, id)
+            .disable_key(act(), Asker::Machine, organization, id)
             .await
             .unwrap();
         assert_eq!(off.state(app.clock.now()), KeyState::Disabled);
         app.clock.advance_seconds(1);
         let again = keys
-            .disable_key(act(), None, organization, id)
+            .disable_key(act(), Asker::Machine, organization, id)
             .await
             .unwrap();
         assert_eq!(again, off, "it is off already");
@@ -207,7 +208,9 @@ async fn off_and_on_again() {
 
         for _ in 0..2 {
             app.clock.advance_seconds(1);
-            let on = keys.enable_key(act(), None, organization, id).await;
+            let on = keys
+                .enable_key(act(), Asker::Machine, organization, id)
+                .await;
             assert_eq!(on.unwrap(), key.key);
             app.authenticates(&key).await.unwrap();
         }
@@ -240,7 +243,7 @@ async fn a_revoked_key_is_gone_for_good_and_keeps_its_first_reason() {
                 reason,
                 ..KeyRevocation::default()
             };
-            keys.revoke_key(act(), None, organization, id, revocation)
+            keys.revoke_key(act(), Asker::Machine, organization, id, revocation)
                 .await
         };
         let long = "x".repeat(501);
@@ -260,13 +263,13 @@ async fn a_revoked_key_is_gone_for_good_and_keeps_its_first_reason() {
 
         for refused in [
             app.updates(id, renamed("other")).await.unwrap_err(),
-            keys.disable_key(act(), None, organization, id)
+            keys.disable_key(act(), Asker::Machine, organization, id)
                 .await
                 .unwrap_err(),
-            keys.enable_key(act(), None, organization, id)
+            keys.enable_key(act(), Asker::Machine, organization, id)
                 .await
                 .unwrap_err(),
-            keys.rotate_key(act(), None, organization, id, 0)
+            keys.rotate_key(act(), Asker::Machine, organization, id, 0)
                 .await
                 .unwrap_err(),
         ] {
@@ -310,7 +313,10 @@ async fn an_expired_key_that_lives_again_needs_a_slot() {
         );
         app.deletes(&other).await;
         app.updates(expired, expiry(None)).await.unwrap();
-        let full = app.node.keys.create_key(act(), None, app.new_key("more"));
+        let full = app
+            .node
+            .keys
+            .create_key(act(), Asker::Machine, app.new_key("more"));
         assert!(matches!(
             full.await,
             Err(CreateKeyError::LimitReached { limit: 1 })
@@ -331,7 +337,7 @@ async fn events_tell_before_and_after_and_no_secret() {
         app.updates(id, ApiKeyPatch::default()).await.unwrap();
         app.clock.advance_seconds(1);
         let keys = &app.node.keys;
-        keys.rotate_key(act(), None, app.organization, id, 60)
+        keys.rotate_key(act(), Asker::Machine, app.organization, id, 60)
             .await
             .unwrap();
         app.clock.advance_seconds(1);
@@ -380,18 +386,22 @@ async fn another_organization_cannot_see_or_touch_a_key() {
         assert!(keys.get_key(globex, id).await.unwrap().is_none());
         assert!(keys.usage(globex, id).await.unwrap().is_none());
         for refused in [
-            keys.update_key(act(), None, globex, id, renamed("mine"))
+            keys.update_key(act(), Asker::Machine, globex, id, renamed("mine"))
                 .await
                 .unwrap_err(),
-            keys.disable_key(act(), None, globex, id).await.unwrap_err(),
-            keys.enable_key(act(), None, globex, id).await.unwrap_err(),
-            keys.revoke_key(act(), None, globex, id, KeyRevocation::default())
+            keys.disable_key(act(), Asker::Machine, globex, id)
                 .await
                 .unwrap_err(),
-            keys.delete_key(act(), None, globex, id, IssuedTokens::Void)
+            keys.enable_key(act(), Asker::Machine, globex, id)
                 .await
                 .unwrap_err(),
-            keys.rotate_key(act(), None, globex, id, 0)
+            keys.revoke_key(act(), Asker::Machine, globex, id, KeyRevocation::default())
+                .await
+                .unwrap_err(),
+            keys.delete_key(act(), Asker::Machine, globex, id, IssuedTokens::Void)
+                .await
+                .unwrap_err(),
+            keys.rotate_key(act(), Asker::Machine, globex, id, 0)
                 .await
                 .unwrap_err(),
         ] {
@@ -400,7 +410,13 @@ async fn another_organization_cannot_see_or_touch_a_key() {
         app.authenticates(&key).await.unwrap();
         app.deletes(&key).await;
         let gone = keys
-            .delete_key(act(), None, app.organization, id, IssuedTokens::Void)
+            .delete_key(
+                act(),
+                Asker::Machine,
+                app.organization,
+                id,
+                IssuedTokens::Void,
+            )
             .await;
         assert!(matches!(gone, Err(ChangeKeyError::NotFound)));
     })

@@ -8,8 +8,8 @@ use storage::{Clock, OrganizationId};
 use crate::api_keys::{Aspect, NotCovered, Stronger};
 use crate::testing::{App, act, add_organization};
 use crate::{
-    ApiKeyContext, ApiKeyPatch, ChangeKeyError, CreateKeyError, CreatedKey, Edit, KeyCeiling,
-    NewApiKey, Permission,
+    ApiKeyContext, ApiKeyPatch, Asker, ChangeKeyError, CreateKeyError, CreatedKey, Edit,
+    KeyCeiling, NewApiKey, Permission,
 };
 
 const HELD: [Permission; 2] = [Permission::TokensIssue, Permission::KeysWrite];
@@ -51,13 +51,15 @@ async fn a_key_makes_keys_up_to_its_own_strength() {
         let (_, caller) = caller(&app).await;
         let keys = &app.node.keys;
         let equal = like_caller(&app, "equal");
-        let made = keys.create_key(act(), Some(&caller), equal.clone()).await;
+        let made = keys
+            .create_key(act(), Asker::Key(&caller), equal.clone())
+            .await;
         assert_eq!(made.unwrap().key.created_by, Some(app.owner));
         let stronger = NewApiKey {
             ceiling: ceiling(&["viewer", "admin"]),
             ..equal
         };
-        let refused = keys.create_key(act(), Some(&caller), stronger).await;
+        let refused = keys.create_key(act(), Asker::Key(&caller), stronger).await;
         assert!(
             matches!(
                 refused,
@@ -83,7 +85,7 @@ async fn a_narrowed_caller_passes_on_no_more_than_it_may_use() {
         let refused = app
             .node
             .keys
-            .create_key(act(), Some(&caller), equal)
+            .create_key(act(), Asker::Key(&caller), equal)
             .await
             .unwrap_err();
         assert!(
@@ -104,7 +106,7 @@ async fn what_stays_stronger_cannot_be_touched_and_can_be_narrowed() {
         let (_, caller) = caller(&app).await;
         let strong = app.creates_key("strong").await;
         let (keys, organization, id) = (&app.node.keys, app.organization, strong.key.id);
-        let by = Some(&caller);
+        let by = Asker::Key(&caller);
         let renamed = ApiKeyPatch {
             name: Edit::Set("mine".to_owned()),
             ..ApiKeyPatch::default()
@@ -150,10 +152,11 @@ async fn a_key_cannot_lengthen_its_own_life() {
                 expires_at: Edit::Set(expires_at),
                 ..ApiKeyPatch::default()
             };
-            let refused = keys.update_key(act(), Some(&caller), organization, key.key.id, longer);
+            let refused =
+                keys.update_key(act(), Asker::Key(&caller), organization, key.key.id, longer);
             assert_eq!(aspect(&refused.await.unwrap_err()), Aspect::Expiry);
         }
-        keys.rotate_key(act(), Some(&caller), organization, key.key.id, 60)
+        keys.rotate_key(act(), Asker::Key(&caller), organization, key.key.id, 60)
             .await
             .unwrap();
     })
@@ -168,14 +171,14 @@ async fn what_counts_is_the_caller_as_it_is_now() {
         let (keys, organization) = (&app.node.keys, app.organization);
         let create = async |name| {
             let new = like_caller(&app, name);
-            keys.create_key(act(), Some(&caller), new).await
+            keys.create_key(act(), Asker::Key(&caller), new).await
         };
         create("before").await.unwrap();
         let narrowed = ApiKeyPatch {
             ceiling: Edit::Set(ceiling(&[])),
             ..ApiKeyPatch::default()
         };
-        keys.update_key(act(), None, organization, key.key.id, narrowed)
+        keys.update_key(act(), Asker::Machine, organization, key.key.id, narrowed)
             .await
             .unwrap();
         let refused = create("after it was narrowed").await.unwrap_err();
@@ -193,7 +196,7 @@ async fn what_counts_is_the_caller_as_it_is_now() {
             "{refused}"
         );
         let refused = keys
-            .enable_key(act(), Some(&caller), organization, key.key.id)
+            .enable_key(act(), Asker::Key(&caller), organization, key.key.id)
             .await
             .unwrap_err();
         assert!(
@@ -216,7 +219,11 @@ async fn a_key_asks_in_its_own_organization_only() {
             owner,
             ..like_caller(&app, "theirs")
         };
-        let refused = app.node.keys.create_key(act(), Some(&caller), new).await;
+        let refused = app
+            .node
+            .keys
+            .create_key(act(), Asker::Key(&caller), new)
+            .await;
         assert!(
             matches!(
                 refused,
@@ -244,7 +251,7 @@ async fn keys_that_edit_each_other_at_once_do_not_wait_in_a_circle() {
                         ..ApiKeyPatch::default()
                     };
                     let keys = &app.node.keys;
-                    keys.update_key(act(), Some(&caller), app.organization, target, patch)
+                    keys.update_key(act(), Asker::Key(&caller), app.organization, target, patch)
                         .await
                 })
             })

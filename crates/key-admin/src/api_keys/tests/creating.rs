@@ -6,7 +6,7 @@ use storage::{Clock, PrincipalId, Timestamp};
 use crate::api_keys::InvalidKey;
 use crate::rate_limit::RateLimit;
 use crate::testing::{App, act, add_organization, add_owner};
-use crate::{CreateKeyError, KeyAdminSettings, KeyCeiling, KeyState, NewApiKey};
+use crate::{Asker, CreateKeyError, KeyAdminSettings, KeyCeiling, KeyState, NewApiKey};
 
 #[tokio::test]
 async fn a_key_is_listed_as_it_was_made() {
@@ -57,7 +57,7 @@ async fn names_and_limits_that_make_no_sense_are_refused() {
             let refused = app
                 .node
                 .keys
-                .create_key(act(), None, app.new_key(name))
+                .create_key(act(), Asker::Machine, app.new_key(name))
                 .await;
             let refused = refused.unwrap_err();
             assert!(
@@ -74,7 +74,7 @@ async fn names_and_limits_that_make_no_sense_are_refused() {
             let refused = app
                 .node
                 .keys
-                .create_key(act(), None, new)
+                .create_key(act(), Asker::Machine, new)
                 .await
                 .unwrap_err();
             assert!(
@@ -98,7 +98,7 @@ async fn an_expiry_lies_in_the_future() {
             let refused = app
                 .node
                 .keys
-                .create_key(act(), None, new)
+                .create_key(act(), Asker::Machine, new)
                 .await
                 .unwrap_err();
             assert!(
@@ -128,7 +128,7 @@ async fn only_an_active_owner_of_the_organization_gets_keys() {
             let refused = app
                 .node
                 .keys
-                .create_key(act(), None, new)
+                .create_key(act(), Asker::Machine, new)
                 .await
                 .unwrap_err();
             assert!(matches!(refused, CreateKeyError::NoSuchOwner), "{refused}");
@@ -137,7 +137,7 @@ async fn only_an_active_owner_of_the_organization_gets_keys() {
         let refused = app
             .node
             .keys
-            .create_key(act(), None, app.new_key("ci"))
+            .create_key(act(), Asker::Machine, app.new_key("ci"))
             .await
             .unwrap_err();
         assert!(matches!(refused, CreateKeyError::NoSuchOwner), "{refused}");
@@ -158,7 +158,7 @@ async fn parallel_creations_cannot_pass_the_limit() {
                 tokio::spawn(async move {
                     app.node
                         .keys
-                        .create_key(act(), None, app.new_key("one more"))
+                        .create_key(act(), Asker::Machine, app.new_key("one more"))
                         .await
                 })
             })
@@ -189,7 +189,7 @@ async fn deleted_and_expired_keys_free_their_place_and_disabled_ones_do_not() {
             let refused = app
                 .node
                 .keys
-                .create_key(act(), None, app.new_key("one more"))
+                .create_key(act(), Asker::Machine, app.new_key("one more"))
                 .await;
             matches!(refused, Err(CreateKeyError::LimitReached { limit: 2 }))
         };

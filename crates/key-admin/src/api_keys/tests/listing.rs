@@ -3,7 +3,7 @@ use storage::{Clock, Timestamp, execute};
 
 use crate::KeyRevocation;
 use crate::testing::{App, act, add_owner};
-use crate::{ApiKeyId, KeyFilter, KeyState, NewApiKey};
+use crate::{ApiKeyId, Asker, KeyFilter, KeyState, NewApiKey};
 
 impl App {
     async fn finds(&self, filter: KeyFilter) -> Vec<String> {
@@ -150,7 +150,7 @@ async fn states_and_owners_filter() {
         app.disables(&revoked).await;
         keys.revoke_key(
             act(),
-            None,
+            Asker::Machine,
             organization,
             revoked.key.id,
             KeyRevocation::default(),

@@ -6,7 +6,7 @@ use storage::{PrincipalId, execute};
 use crate::api_keys::{Aspect, NotCovered, Stronger};
 use crate::testing::{App, act, add_user};
 use crate::{
-    ApiKeyContext, ApiKeyId, ApiKeyPatch, ChangeKeyError, CreateKeyError, CreatedKey, Edit,
+    ApiKeyContext, ApiKeyId, ApiKeyPatch, Asker, ChangeKeyError, CreateKeyError, CreatedKey, Edit,
     KeyFilter, NewApiKey, Permission, UserRole,
 };
 use crate::{IssuedTokens, KeyRevocation};
@@ -40,7 +40,7 @@ impl Deed {
         by: &ApiKeyContext,
         id: ApiKeyId,
     ) -> Result<(), ChangeKeyError> {
-        let (keys, organization, by) = (&app.node.keys, app.organization, Some(by));
+        let (keys, organization, by) = (&app.node.keys, app.organization, Asker::Key(by));
         let patch = |name, permissions| ApiKeyPatch {
             name,
             permissions,
@@ -108,10 +108,10 @@ async fn a_members_key_does_nothing_to_keys_of_others() {
             add_user(&app, UserRole::Member).await,
             add_user(&app, UserRole::Viewer).await,
         ] {
-            let refused = app
-                .node
-                .keys
-                .create_key(act(), Some(&caller), key_for(&app, other));
+            let refused =
+                app.node
+                    .keys
+                    .create_key(act(), Asker::Key(&caller), key_for(&app, other));
             match refused.await {
                 Err(CreateKeyError::NotCovered(aspect)) => assert_eq!(aspect, OWNERS_ASPECT),
                 answer => panic!("{answer:?}"),
@@ -139,7 +139,7 @@ async fn a_members_key_does_everything_to_keys_of_the_same_member() {
         let made = app
             .node
             .keys
-            .create_key(act(), Some(&caller), key_for(&app, member));
+            .create_key(act(), Asker::Key(&caller), key_for(&app, member));
         let made = made.await.unwrap().key;
         assert_eq!((made.owner, made.created_by), (member, Some(member)));
         for deed in DEEDS {
@@ -164,7 +164,7 @@ async fn keys_of_admins_and_service_accounts_still_manage_those_of_members() {
             let made = app
                 .node
                 .keys
-                .create_key(act(), Some(&caller), key_for(&app, member));
+                .create_key(act(), Asker::Key(&caller), key_for(&app, member));
             let made = made.await.unwrap().key.id;
             for deed in DEEDS {
                 deed.try_it(&app, &caller, made)

@@ -12,7 +12,7 @@ use crate::KeyRevocation;
 use crate::audit::{self, AuditEvent, AuditFilter};
 use crate::rate_limit::RateLimit;
 use crate::testing::{App, CLIENT, act};
-use crate::{AuthenticateError, CreatedKey, NewApiKey};
+use crate::{Asker, AuthenticateError, CreatedKey, NewApiKey};
 
 /// Kept at once per key and address, and per key.
 const BURST: i64 = 20;
@@ -64,7 +64,7 @@ async fn each_reason_leaves_an_event_that_says_who_and_why() {
         let keys = &app.node.keys;
         keys.revoke_key(
             act(),
-            None,
+            Asker::Machine,
             app.organization,
             revoked.key.id,
             KeyRevocation::default(),

@@ -7,12 +7,12 @@ use super::guess;
 use crate::api_keys::{InvalidKey, MAX_GRACE_SECONDS};
 use crate::rate_limit::RateLimit;
 use crate::testing::{App, CLIENT, act};
-use crate::{AuthenticateError, ChangeKeyError, CreatedKey, KeyAdminSettings, NewApiKey};
+use crate::{Asker, AuthenticateError, ChangeKeyError, CreatedKey, KeyAdminSettings, NewApiKey};
 
 impl App {
     async fn rotates(&self, key: &CreatedKey, grace: u32) -> Result<CreatedKey, ChangeKeyError> {
         let keys = &self.node.keys;
-        keys.rotate_key(act(), None, self.organization, key.key.id, grace)
+        keys.rotate_key(act(), Asker::Machine, self.organization, key.key.id, grace)
             .await
     }
 

@@ -2,7 +2,7 @@ use storage::testing::on_both_engines;
 use storage::{Clock, fetch_one};
 
 use super::*;
-use crate::{ApiKeyId, AuthenticateError, Deletion};
+use crate::{ApiKeyId, Asker, AuthenticateError, Deletion};
 
 const REVOKE: Deletion = Deletion { revoke_keys: true };
 const KEEP: Deletion = Deletion { revoke_keys: false };
@@ -130,7 +130,7 @@ async fn no_key_slips_in_while_its_owner_is_removed() {
                             ..app.new_key("ci")
                         };
                         let act = Act::on_command_line();
-                        app.node.keys.create_key(&act, None, new).await
+                        app.node.keys.create_key(&act, Asker::Machine, new).await
                     })
                 })
                 .collect();

@@ -11,7 +11,7 @@ use crate::IssuedTokens;
 use crate::api_keys::strength::KeyOwner;
 use crate::api_keys::{NotCovered, Strength};
 use crate::testing::{App, act, add_user};
-use crate::{ApiKey, ApiKeyContext, ApiKeyId, ChangeKeyError, CreateKeyError, CreatedKey};
+use crate::{ApiKey, ApiKeyContext, ApiKeyId, Asker, ChangeKeyError, CreateKeyError, CreatedKey};
 
 /// A sequence of calls on the service, with the model beside it.
 struct Run {
@@ -45,7 +45,11 @@ impl Run {
         match call {
             Call::Create(shape) => {
                 let new = shape.new_key(self.blank());
-                let made = self.app.node.keys.create_key(act(), Some(&caller), new);
+                let made = self
+                    .app
+                    .node
+                    .keys
+                    .create_key(act(), Asker::Key(&caller), new);
                 match made.await {
                     Ok(made) => Ok(self.remember(made)),
                     Err(CreateKeyError::NotCovered(NotCovered::Stronger(_))) => Err(()),
@@ -55,7 +59,7 @@ impl Run {
             Call::Rotate(_) => {
                 let keys = &self.app.node.keys;
                 let organization = self.app.organization;
-                let rotated = keys.rotate_key(act(), Some(&caller), organization, target, 0);
+                let rotated = keys.rotate_key(act(), Asker::Key(&caller), organization, target, 0);
                 let rotated = covered(rotated.await)?;
                 Ok(self.remember(rotated))
             }
@@ -76,21 +80,21 @@ impl Run {
         match call {
             Call::Update(_, shape, fields) => {
                 let patch = shape.patch(*fields, self.blank());
-                keys.update_key(act(), Some(caller), organization, target, patch)
+                keys.update_key(act(), Asker::Key(caller), organization, target, patch)
                     .await
             }
             Call::Enable(_) => {
-                keys.enable_key(act(), Some(caller), organization, target)
+                keys.enable_key(act(), Asker::Key(caller), organization, target)
                     .await
             }
             Call::Disable(_) => {
-                keys.disable_key(act(), Some(caller), organization, target)
+                keys.disable_key(act(), Asker::Key(caller), organization, target)
                     .await
             }
             _ => {
                 keys.delete_key(
                     act(),
-                    Some(caller),
+                    Asker::Key(caller),
                     organization,
                     target,
                     IssuedTokens::Void,

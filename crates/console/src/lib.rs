@@ -1,0 +1,1 @@
+//! Jeton's web console.
