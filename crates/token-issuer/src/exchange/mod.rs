@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::checking::{CheckTokenError, InactiveToken};
 use storage::SessionId;
 
-use crate::claims::{Descent, SignedToken};
+use crate::claims::{Client, Descent, SignedToken};
 use crate::issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};
 use crate::refusals;
 use crate::rings::Shape;
@@ -126,7 +126,7 @@ impl TokenIssuer {
         caller: &Permitted<IssueSessionToken>,
         token: &str,
     ) -> Result<Whole, ExchangeError> {
-        let issuer = self.issuer_of(caller).await?;
+        let issuer = self.issuer_of(caller.organization_slug()).await?;
         let checked = self.check_token(caller.organization_slug(), token).await?;
         let ring = issuer.value.ring_of(checked.session.audience);
         match ring.map(|ring| &ring.shape) {
@@ -145,7 +145,7 @@ impl TokenIssuer {
         let request = wanted.of_token(whole);
         let left = whole.ends_at().unix_seconds() - self.clock.now().unix_seconds();
         whole.covers_request(&request, left)?;
-        let issuer = self.issuer_of(caller).await?;
+        let issuer = self.issuer_of(caller.organization_slug()).await?;
         let (ring, grant) = self.decide(caller, &issuer.value, request).await?;
         if !matches!(ring.shape, Shape::Standard) {
             return Err(ExchangeError::Form);
@@ -155,13 +155,13 @@ impl TokenIssuer {
             grant = grant.narrowed_to_scope(scope).map_err(IssueError::from)?;
         }
         whole.covers_grant(&grant)?;
-        let asked_by = (caller.organization_slug(), caller.key());
+        let client = Client::of(caller);
         let part = Descent::Part {
             root: whole.root(),
             not_after: whole.ends_at(),
         };
         let place = (SessionId::new(&*self.clock), part);
-        let claims = self.claims_of(ring, asked_by, grant, place).await?;
+        let claims = self.claims_of(ring, client, grant, place).await?;
         Ok(claims.sign(ring).map_err(IssueError::from)?)
     }
 
