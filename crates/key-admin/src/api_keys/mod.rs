@@ -5,7 +5,6 @@
 //! | `format` | what a key looks like |
 //! | `authenticate`, `context` | a presented key becomes an [`ApiKeyContext`] |
 //! | `create`, `update`, `switch`, `rotate` | its life: made, edited, disabled, enabled, revoked, deleted, renewed |
-//! | `handle` | whether a person may use a key without its secret |
 //! | `change` | what all of these share: locks, the calling key's strength, the audit event |
 //! | `strength` | [`Strength::covers`]: a key never makes a stronger one |
 //! | `ceiling` | what a key may grant at most |
@@ -26,7 +25,6 @@ mod change;
 mod context;
 mod create;
 mod format;
-mod handle;
 mod leak;
 mod list;
 mod rotate;

@@ -3,10 +3,13 @@
 mod attacks;
 mod checking;
 mod cutoffs;
+mod explaining;
 mod forgetting;
+mod inspecting;
 mod installation_keys;
 mod issuing;
 mod organizations;
+mod playground;
 mod renewing;
 mod renewing_refused;
 mod reseal;
@@ -21,10 +24,11 @@ mod usage;
 use std::sync::Arc;
 use std::time::Duration;
 
+use key_admin::sign_in::{Browser, PasswordSignIn};
 use key_admin::users::Email;
 use key_admin::{
     Act, ApiKeyContext, Asker, KeyAdminSettings, KeyCeiling, MasterSecret, MasterSecrets,
-    NewApiKey, Organization, Permission, PresentedKey, Slug,
+    NewApiKey, Organization, Permission, PresentedKey, SignedIn, Slug,
 };
 use policy::operations::markers::IssueSessionToken;
 use policy::{GrantRequest, Permitted, Resource};
@@ -93,6 +97,17 @@ impl App {
             },
         };
         self.services.issuer.issue(caller, request).await
+    }
+}
+
+/// Signs somebody in with the password of all owners here.
+async fn signed_in(services: &Services, email: &str) -> SignedIn {
+    let browser = Browser::new("192.0.2.1".parse().unwrap(), "a browser", None);
+    let password = "correct horse battery".into();
+    let signed_in = services.keys.sign_in(&browser, email, password).await;
+    match signed_in.unwrap() {
+        PasswordSignIn::Done(session) => services.authorizer.with_permissions(session.person),
+        PasswordSignIn::SecondFactor(_) => panic!("there is no second factor"),
     }
 }
 

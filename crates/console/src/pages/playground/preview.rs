@@ -254,7 +254,7 @@ impl RowsView {
             format!("${} = {}", index + 1, typed::text(&value))
         });
         Self {
-            none: filter.sql == "1 = 0",
+            none: filter.shows_nothing(),
             values: values.collect(),
             sql: filter.sql,
             table,
