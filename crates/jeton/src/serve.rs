@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use console::ConsoleState;
 use http_api::{ApiState, Server};
 use secrecy::{ExposeSecret, SecretString};
 use storage::{Database, SystemClock};
@@ -100,7 +101,8 @@ pub(crate) async fn serve(
     let retention = config.session_retention_days;
     let forgetter = tokio::spawn(forget_sessions(state.services.clone(), retention));
     tracing::info!(%address, "listening");
-    server.run(http_api::service(&state), stop).await;
+    let pages = console::routes(ConsoleState::new(state.services.clone()));
+    server.run(http_api::service(&state, pages), stop).await;
     keeper.abort();
     forgetter.abort();
     // What was answered is committed; a database that does not let go must not keep the process.
