@@ -51,6 +51,11 @@ impl<M> Person<M> {
         }
     }
 
+    /// Whose browser it is.
+    pub(crate) fn browser(&self) -> &Browser {
+        &self.browser
+    }
+
     /// May the person do what needs this permission, too? For what a page offers; whether it is done is decided where it is
     /// done.
     pub(crate) fn may(&self, permission: Permission) -> bool {
@@ -185,6 +190,14 @@ const NOTICES: &[(&str, &str)] = &[
     ("key-enabled", "The key is switched on."),
     ("key-revoked", "The key was revoked."),
     ("key-deleted", "The key was deleted."),
+    (
+        "session-revoked",
+        "The session was revoked. Its token does not pass any more.",
+    ),
+    (
+        "sessions-revoked",
+        "Everything issued for this user up to now was revoked.",
+    ),
     ("signed-out", "You have signed out."),
     (
         "signed-out-everywhere",

@@ -1,3 +1,6 @@
 //! The console in a real browser, on both engines.
 
 mod api_keys;
+mod playground;
+mod sessions;
+mod tokens;

@@ -14,6 +14,7 @@ use crate::field::FormErrors;
 use crate::person::Person;
 use crate::state::ConsoleState;
 use crate::typed;
+use crate::when::Seconds;
 
 /// What stands before an attribute's name in the name of its field.
 pub(super) const ATTRIBUTE: &str = "attribute-";
@@ -51,8 +52,8 @@ pub(super) struct RoleChoice {
 
 pub(super) struct AudienceChoice {
     pub(super) name: String,
-    pub(super) default_seconds: u32,
-    pub(super) max_seconds: u32,
+    /// How long its tokens live, in words.
+    pub(super) lifetime: String,
 }
 
 /// The form as it was sent, or as it is shown.
@@ -145,8 +146,11 @@ impl Choices {
                 .into_iter()
                 .map(|audience| AudienceChoice {
                     name: audience.name.to_string(),
-                    default_seconds: audience.limits.default_ttl_seconds,
-                    max_seconds: audience.limits.max_ttl_seconds,
+                    lifetime: format!(
+                        "{}, at most {}",
+                        Seconds(audience.limits.default_ttl_seconds.into()),
+                        Seconds(audience.limits.max_ttl_seconds.into()),
+                    ),
                 })
                 .collect(),
             attributes,
@@ -159,7 +163,10 @@ impl Choices {
         let fixed = fixed.map(|(pointer, field)| ((*pointer).to_owned(), (*field).to_owned()));
         let attributes = self.attributes.iter().map(|declaration| {
             let name = &declaration.name;
-            (format!("/user/attributes/{name}"), format!("{ATTRIBUTE}{name}"))
+            (
+                format!("/user/attributes/{name}"),
+                format!("{ATTRIBUTE}{name}"),
+            )
         });
         fixed.chain(attributes).collect()
     }
@@ -260,12 +267,13 @@ impl PlaygroundForm {
 
     /// The request that the form describes. What a value must be is for the policy to say.
     pub(super) fn request(&self, choices: &Choices) -> Result<GrantRequest, FormErrors> {
-        let ttl_seconds = match self.ttl.trim() {
-            "" => None,
-            text => Some(text.parse().map_err(|_| {
-                FormErrors::of("ttl", "A lifetime is a whole number of seconds.")
-            })?),
-        };
+        let ttl_seconds =
+            match self.ttl.trim() {
+                "" => None,
+                text => Some(text.parse().map_err(|_| {
+                    FormErrors::of("ttl", "A lifetime is a whole number of seconds.")
+                })?),
+            };
         Ok(GrantRequest {
             subject: self.subject.clone(),
             roles: self.roles.clone(),

@@ -127,7 +127,9 @@ async fn issued_page(
     let issuer = &state.services.issuer;
     let signed_in: &SignedIn = person;
     let inspection = issuer.inspect_token(signed_in, token).await?;
-    let payload = claims.payload().map_err(|error| Problem::internal(&error))?;
+    let payload = claims
+        .payload()
+        .map_err(|error| Problem::internal(&error))?;
     let url = issuer.public_url().issuer(&person.organization().slug);
     let page = IssuedPage {
         frame: person.frame(Section::Playground, "Your session token"),

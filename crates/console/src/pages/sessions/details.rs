@@ -87,10 +87,18 @@ pub(super) async fn page(
     let organization = person.organization_id();
     let found = services.issuer.find_session(organization, id).await?;
     let found = found.ok_or_else(not_found)?;
-    let key = services.keys.get_key(organization, found.session.api_key).await?;
+    let key = services
+        .keys
+        .get_key(organization, found.session.api_key)
+        .await?;
     let key = KeyName::of(found.session.api_key, key.as_ref());
     let events = events(&state, &person, id).await?;
-    Ok(ok(&shown(&person, found, (key, events), services.clock.now())))
+    Ok(ok(&shown(
+        &person,
+        found,
+        (key, events),
+        services.clock.now(),
+    )))
 }
 
 pub(super) async fn revoke(
@@ -101,7 +109,9 @@ pub(super) async fn revoke(
 ) -> Result<Response, Failure> {
     let issuer = &state.services.issuer;
     let organization = person.organization_id();
-    issuer.revoke_session(&person.act(), organization, id).await?;
+    issuer
+        .revoke_session(&person.act(), organization, id)
+        .await?;
     Ok(Redirect::to(&format!("{PATH}/{id}?done=session-revoked")).into_response())
 }
 
@@ -119,10 +129,18 @@ async fn events(
         ..AuditFilter::default()
     };
     let database = &services.database;
-    let found = audit::list(database, person.organization_id(), &filter, None, MAX_EVENTS);
+    let found = audit::list(
+        database,
+        person.organization_id(),
+        &filter,
+        None,
+        MAX_EVENTS,
+    );
     let now = services.clock.now();
     let events = found.await?.into_iter();
-    Ok(Some(events.map(|event| EventView::new(event, now)).collect()))
+    Ok(Some(
+        events.map(|event| EventView::new(event, now)).collect(),
+    ))
 }
 
 impl EventView {
@@ -167,7 +185,9 @@ fn shown(
         kid: session.kid,
         attributes: (!session.attributes.is_empty())
             .then(|| Highlighted::new(&Value::Object(session.attributes))),
-        resources: resources.map(|it| format!("{}/{}", it.kind, it.id)).collect(),
+        resources: resources
+            .map(|it| format!("{}/{}", it.kind, it.id))
+            .collect(),
         issued: When::new(session.issued_at, now),
         ends: When::new(session.expires_at, now),
         session_ends: when(session.ends_at),

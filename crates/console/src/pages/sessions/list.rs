@@ -95,14 +95,16 @@ async fn find(
     let before = match asked.before.as_str() {
         "" => None,
         text => Some(text.parse::<SessionId>().map_err(|_| {
-            Ok(FormErrors::whole("This page does not exist. Begin with the first."))
+            Ok(FormErrors::whole(
+                "This page does not exist. Begin with the first.",
+            ))
         })?),
     };
     let issuer = &state.services.issuer;
     let found = issuer.find_sessions(person.organization_id(), &filter, before, PAGE + 1);
-    found.await.map_err(|error| {
-        FormErrors::of_problem(Problem::from(error), &[("/audience", "audience")])
-    })
+    found
+        .await
+        .map_err(|error| FormErrors::of_problem(Problem::from(error), &[("/audience", "audience")]))
 }
 
 impl Asked {
@@ -121,10 +123,16 @@ impl Asked {
             (Some(name), Some(value)) => Some(AttributeFilter { name, value }),
             (None, None) => None,
             (Some(_), None) => {
-                return Err(FormErrors::of("value", "Say which value the attribute has."));
+                return Err(FormErrors::of(
+                    "value",
+                    "Say which value the attribute has.",
+                ));
             }
             (None, Some(_)) => {
-                return Err(FormErrors::of("attribute", "Say which attribute has the value."));
+                return Err(FormErrors::of(
+                    "attribute",
+                    "Say which attribute has the value.",
+                ));
             }
         };
         Ok(SessionFilter {
@@ -222,7 +230,10 @@ impl ListPage {
         let services = &state.services;
         let ids = found.iter().map(|it| it.session.api_key);
         let ids: Vec<ApiKeyId> = ids.collect();
-        let keys = services.keys.get_keys(person.organization_id(), ids).await?;
+        let keys = services
+            .keys
+            .get_keys(person.organization_id(), ids)
+            .await?;
         let now = services.clock.now();
         let rows = found.into_iter().map(|found| Row::new(found, &keys, now));
         self.rows = rows.collect();

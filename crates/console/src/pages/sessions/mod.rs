@@ -46,12 +46,14 @@ impl StateBadge {
                 "It was traded for a later token, and passes until it ends.".into(),
             ),
             SessionState::Expired => ("", String::new()),
-            SessionState::Revoked(RevokedBy::Session) => {
-                ("bad", "It was revoked by itself, or with its renewals.".into())
-            }
+            SessionState::Revoked(RevokedBy::Session) => (
+                "bad",
+                "It was revoked by itself, or with its renewals.".into(),
+            ),
             SessionState::Revoked(RevokedBy::Cutoff(kind)) => {
                 let kind = kind.as_str().replace('_', " ");
-                let detail = format!("Everything issued up to a moment was revoked for its {kind}.");
+                let detail =
+                    format!("Everything issued up to a moment was revoked for its {kind}.");
                 ("bad", detail)
             }
         };
@@ -80,7 +82,9 @@ impl KeyName {
         Self {
             id: id.to_string(),
             name: key.map(|listed| listed.key.name.clone()),
-            owner: key.map(|listed| listed.owner_name.clone()).unwrap_or_default(),
+            owner: key
+                .map(|listed| listed.owner_name.clone())
+                .unwrap_or_default(),
         }
     }
 }

@@ -62,7 +62,8 @@ pub(super) async fn submit(
         let target = RevocationTarget::Subject(form.subject.clone());
         let issuer = &state.services.issuer;
         let organization = person.organization_id();
-        let revoked = issuer.revoke_sessions(&person.act(), organization, target, None);
+        let act = person.act();
+        let revoked = issuer.revoke_sessions(&act, organization, target, None);
         match revoked.await {
             Ok(()) => {
                 return Ok(Redirect::to(&format!("{PATH}?done=sessions-revoked")).into_response());

@@ -13,7 +13,7 @@ use serde_json::Value;
 use token_issuer::Inspection;
 use token_issuer::checking::{PresentedKind, SignatureCheck};
 
-use super::sessions::{StateBadge, KeyName};
+use super::sessions::{KeyName, StateBadge};
 use crate::failure::Failure;
 use crate::field::FormErrors;
 use crate::form::Posted;
@@ -103,11 +103,7 @@ async fn submit(
     Ok(ok(&shown(&person, FormErrors::default(), Some(found))))
 }
 
-fn shown(
-    person: &Person<GetSession>,
-    errors: FormErrors,
-    found: Option<Found>,
-) -> InspectorPage {
+fn shown(person: &Person<GetSession>, errors: FormErrors, found: Option<Found>) -> InspectorPage {
     InspectorPage {
         frame: person.frame(Section::Tokens, "Token inspector"),
         errors,
@@ -132,7 +128,11 @@ impl Found {
             is_token,
             passes,
             times: times.collect(),
-            problems: inspection.problems.iter().map(ToString::to_string).collect(),
+            problems: inspection
+                .problems
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             signature: SignatureView::of(&inspection.signature),
             session: inspection.session.map(|found| SessionView {
                 id: found.session.id.to_string(),
@@ -197,7 +197,10 @@ impl SignatureView {
             SignatureCheck::Wrong(key) => (
                 "wrong",
                 "bad",
-                format!("Not by key {} of audience {}, which it names.", key.kid, key.audience),
+                format!(
+                    "Not by key {} of audience {}, which it names.",
+                    key.kid, key.audience
+                ),
             ),
         };
         Some(Self {
