@@ -15,6 +15,7 @@ mod renewing_refused;
 mod reseal;
 mod revoking;
 mod rings;
+mod samples;
 mod sensitive;
 mod settings;
 mod starting;
