@@ -2,17 +2,24 @@ use std::sync::Arc;
 
 use token_issuer::Services;
 
+use crate::pages::WhatIfs;
+
 /// What every page can reach; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ConsoleState {
     /// The services.
     pub services: Arc<Services>,
+    /// Policies that are being tried out.
+    pub(crate) what_ifs: Arc<WhatIfs>,
 }
 
 impl ConsoleState {
     /// The state of a console over these services.
     pub fn new(services: Arc<Services>) -> Self {
-        Self { services }
+        Self {
+            services,
+            what_ifs: Arc::default(),
+        }
     }
 
     /// The address that people and programs use.
