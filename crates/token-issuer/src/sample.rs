@@ -65,13 +65,13 @@ impl TokenIssuer {
         let issuer = self.issuer_of(caller.organization_slug()).await?;
         let ring = issuer.value.ring_of(audience);
         let ring = ring.ok_or(AudienceError::NotFound)?;
-        let mut draft = changed(&ring.audience, change)?;
+        let draft = changed(&ring.audience, change)?;
         let allowed = draft.settings.max_token_bytes;
-        // Also what would be too long can be looked at.
-        draft.settings.max_token_bytes = u32::MAX;
-        let draft = ring.changed_to(draft).map_err(|faults| {
+        let mut draft = ring.changed_to(draft).map_err(|faults| {
             AudienceError::Invalid(faults.into_iter().map(Into::into).collect())
         })?;
+        // Also what would be too long can be looked at.
+        draft.audience.settings.max_token_bytes = u32::MAX;
         request.audience = draft.audience.name.to_string();
         let organization = caller.organization_id();
         let ceiling = KeyCeiling::default();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{App, on_both_engines};
+use crate::support::on_both_engines;
 
 const SCRIPT: &str = "<script>alert(1)</script>\"'<img src=x onerror=alert(2)>";
 const SECRET: &str = "canary-0123456789abcdef0123456789abcdef";
@@ -21,9 +21,21 @@ async fn an_audience_is_made_shaped_and_deleted() {
         let task = json!({ "secret": SECRET, "script": SCRIPT });
         let seen = app.walks("audiences", task).await;
         has(&seen, "badName", &["1 to 64 characters"]);
-        has(&seen, "first", &["x-hasura-default-role", "bytes that the audience allows"]);
-        has(&seen, "fault", &["Line 3, column 10 (/who)", "no `user.name`"]);
-        has(&seen, "sample", &["known-as", "user-7", "\"tenant\": \"t-1\"", "<script>"]);
+        has(
+            &seen,
+            "first",
+            &["x-hasura-default-role", "bytes that the audience allows"],
+        );
+        has(
+            &seen,
+            "fault",
+            &["Line 3, column 10 (/who)", "no `user.name`"],
+        );
+        has(
+            &seen,
+            "sample",
+            &["known-as", "user-7", "\"tenant\": \"t-1\"", "<script>"],
+        );
         assert_eq!(seen["silent"], "");
         has(&seen, "badOrigin", &["https://app.example.com/path"]);
         has(&seen, "badGrace", &["between 0 and 300"]);
@@ -35,10 +47,15 @@ async fn an_audience_is_made_shaped_and_deleted() {
         has(&seen, "badKey", &["PEM"]);
         assert_eq!(seen["copied"], app.issuer());
         has(&seen, "noSecret", &["metabase"]);
-        assert_eq!((&seen["shown"], &seen["leaked"]), (&json!(false), &json!(false)));
+        assert_eq!(
+            (&seen["shown"], &seen["leaked"]),
+            (&json!(false), &json!(false))
+        );
         has(&seen, "kept", &["Nothing was deleted"]);
         assert_eq!(seen["left"], json!(["default", "metabase"]));
-        let events = app.call(reqwest::Method::GET, "/v1/audit-events?limit=100", None).await;
+        let events = app
+            .call(reqwest::Method::GET, "/v1/audit-events?limit=100", None)
+            .await;
         assert!(!events.text.contains(SECRET) && events.text.contains("signing_key.import"));
     })
     .await;

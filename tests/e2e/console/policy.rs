@@ -57,18 +57,18 @@ fn named<'v>(policy: &'v Value, section: &str, name: &str) -> Option<&'v Value> 
 async fn roles_attributes_and_row_rules_are_declared_by_forms() {
     on_both_engines(|app| async move {
         let seen = app.walks("policy", json!({ "script": SCRIPT })).await;
-        has(&seen, "badName", &["1 to 64 characters"]);
+        has(&seen, "badName", &["A role name must be 1 to 64 characters"]);
         has(&seen, "badPermission", &["`reports`", "resource:action"]);
         assert_eq!(seen["kept"], SCRIPT);
         has(&seen, "badValue", &["allowed_values"]);
         has(&seen, "badCondition", &["`in` needs a list"]);
-        let said = "tenant is the token's tenant_id and region is one of the token's regions and state is one of";
+        let said = "tenant is the token's tenant_id and region is one of the token's regions and state is one of open, paid";
         has(&seen, "words", &[said, "viewer"]);
         let sql = &seen["sql"];
         has(sql, "PostgreSQL policy", &["create policy jeton_rows on \"orders\""]);
         has(sql, "PostgreSQL, SQLite query", &["where (\"orders\".\"tenant\" = $1 and"]);
         has(sql, "MySQL, ClickHouse query", &["`orders`.`tenant` = ?"]);
-        has(&seen, "stays", &["`editor` inherits `viewer`"]);
+        has(&seen, "stays", &["It stays", "`editor` inherits `viewer`"]);
         has(&seen, "meanwhile", &["Somebody has changed the policy"]);
         assert_eq!(seen["typed"], "Sees the reports of a region.");
         assert_eq!(seen["source"], ":regions");
@@ -107,20 +107,47 @@ async fn a_policy_is_checked_compared_tried_out_and_applied_as_text() {
             let at = first.lines().position(|line| line.contains(text));
             format!("Line {}, column", at.unwrap() + 1)
         };
-        has(&seen, "unreadable", &[&line("    type: string"), "unknown field `typ`"]);
-        has(&seen, "wrong", &[&line("    inherits: [viewer]"), "`ghost`, which is not declared"]);
+        has(
+            &seen,
+            "unreadable",
+            &[&line("    type: string"), "unknown field `typ`"],
+        );
+        has(
+            &seen,
+            "wrong",
+            &[
+                &line("    inherits: [viewer]"),
+                "`ghost`, which is not declared",
+            ],
+        );
         has(
             &seen,
             "diff",
-            &["+", "roles/auditor-eu", "−", "roles/guest", "attributes/tenant_id/allowed_values", "<b>bold</b>"],
+            &[
+                "+",
+                "roles/auditor-eu",
+                "−",
+                "roles/guest",
+                "attributes/tenant_id/allowed_values",
+                "<b>bold</b>",
+            ],
         );
         has(
             &seen,
             "whatIf",
-            &["4 recent sessions were decided again: for 1 nothing would change", "attribute_value_not_allowed", "viewer", "editor"],
+            &[
+                "4 recent sessions were decided again: for 1 nothing would change",
+                "attribute_value_not_allowed",
+                "viewer",
+                "editor",
+            ],
         );
         assert_eq!(seen["kept"], true, "{seen:#}");
-        has(&seen, "undone", &["attributes/level/description", "How far one may see"]);
+        has(
+            &seen,
+            "undone",
+            &["attributes/level/description", "How far one may see"],
+        );
         let policy = app.policy_now().await;
         let tenant = named(&policy, "attributes", "tenant_id").unwrap();
         assert_eq!(tenant["allowed_values"], json!(["t-9"]));
@@ -140,7 +167,11 @@ async fn without_javascript_a_policy_is_edited_tried_out_and_applied() {
             .walks("policy_without_script", json!({ "audience": audience }))
             .await;
         has(&seen, "diff", &["roles/by-hand", "roles/by-yaml"]);
-        has(&seen, "whatIf", &["4 recent sessions", "No session would be refused"]);
+        has(
+            &seen,
+            "whatIf",
+            &["4 recent sessions", "No session would be refused"],
+        );
         has(&seen, "sample", &["\"who\": \"user-42\""]);
         let policy = app.policy_now().await;
         assert!(named(&policy, "roles", "by-yaml").is_some(), "{policy:#}");

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use http_api::errors::invalid_audience;
+use http_api::errors::{invalid_audience, sentence};
 use http_api::problem::Problem;
 use http_api::query::Query;
 use http_api::routes::audiences::signing_keys::secret_bytes;
@@ -195,7 +195,7 @@ impl Sent {
     fn new_audience(&self) -> Result<NewAudience, FormErrors> {
         let mut errors = FormErrors::default();
         let name = AudienceName::parse(self.name.trim());
-        let name = errors.take("name", name.map_err(|error| format!("{error}.")));
+        let name = errors.take("name", name.map_err(|error| sentence(&error)));
         let default_ttl = errors.take("default_ttl", whole(&self.default_ttl));
         let max_ttl = errors.take("max_ttl", whole(&self.max_ttl));
         let secret = errors.take("secret", self.secret());

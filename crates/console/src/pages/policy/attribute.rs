@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use http_api::errors::sentence;
 use http_api::middleware::not_found;
 use http_api::query::PathId;
 use policy::operations::markers::{
@@ -264,7 +265,7 @@ impl AttributeForm {
     fn attribute(&self) -> Result<AttributeDeclaration, FormErrors> {
         let mut errors = FormErrors::default();
         let name = AttributeName::parse(self.name.trim());
-        let name = errors.take("name", name.map_err(|error| format!("{error}.")));
+        let name = errors.take("name", name.map_err(|error| sentence(&error)));
         let value_type = TYPES.iter().find(|(name, _)| *name == self.value_type);
         let value_type = value_type.ok_or_else(|| "Choose the type of its values.".to_owned());
         let value_type = errors.take("value_type", value_type.map(|(_, it)| *it));

@@ -152,6 +152,7 @@ pub(super) async fn save<M>(
         PartChange::Create(part) | PartChange::Update(part) => saved(&part.name()),
         PartChange::Delete(name) => removed(name),
     };
+    let deletes = matches!(change, PartChange::Delete(_));
     let (act, organization) = (person.act(), person.organization_id());
     let policies = &state.services.policy;
     let changed = policies.change_part(&act, organization, Some(version), change);
@@ -162,7 +163,12 @@ pub(super) async fn save<M>(
         Err(EditError::Changed { current }) => Ok(Err(meanwhile(current))),
         Err(error) => {
             let problem = edit(error, |fault| place(fault, &alone));
-            Ok(Err(FormErrors::of_problem(problem, fields)?.into()))
+            let mut errors = FormErrors::of_problem(problem, fields)?;
+            if let (true, Some(text)) = (deletes, &errors.general) {
+                let why = "It stays, for other parts of the policy name it. If it went:";
+                errors.general = Some(format!("{why} {text}"));
+            }
+            Ok(Err(errors.into()))
         }
     }
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use http_api::errors::sentence;
 use http_api::middleware::not_found;
 use http_api::query::PathId;
 use policy::operations::markers::{CreateRole, DeleteRole, GetRole, ReplaceRole};
@@ -218,7 +219,7 @@ impl RoleForm {
     fn role(&self) -> Result<Role, FormErrors> {
         let mut errors = FormErrors::default();
         let name = RoleName::parse(self.name.trim());
-        let name = errors.take("name", name.map_err(|error| format!("{error}.")));
+        let name = errors.take("name", name.map_err(|error| sentence(&error)));
         let inherits = errors.take("inherits", names(&self.inherits, RoleName::parse));
         let permissions = errors.take("permissions", self.permissions());
         let required = errors.take("required", names(&self.required, AttributeName::parse));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use http_api::errors::sentence;
 use http_api::middleware::not_found;
 use http_api::query::PathId;
 use policy::operations::markers::{GetPolicy, ReplacePolicy};
@@ -40,7 +41,7 @@ pub(super) struct RowRuleForm {
     table: String,
     role: Vec<String>,
     /// `all` or `any`.
-    matches: String,
+    combine: String,
     column: Vec<String>,
     operator: Vec<String>,
     source: Vec<String>,
@@ -219,7 +220,7 @@ impl RowRuleForm {
         };
         match rows(&rule.condition) {
             Some((rows, all)) => {
-                form.matches = if all { "all" } else { "any" }.to_owned();
+                form.combine = if all { "all" } else { "any" }.to_owned();
                 for row in rows {
                     form.column.push(row.column);
                     form.operator.push(row.operator);
@@ -248,7 +249,7 @@ impl RowRuleForm {
     fn rule(&self) -> Result<RowRule, FormErrors> {
         let mut errors = FormErrors::default();
         let name = Identifier::parse(self.name.trim());
-        let name = errors.take("name", name.map_err(|error| format!("{error}.")));
+        let name = errors.take("name", name.map_err(|error| sentence(&error)));
         let roles: Option<BTreeSet<RoleName>> =
             errors.take("role", names(&self.role, RoleName::parse));
         let condition = errors.take("where", self.condition());
@@ -268,7 +269,7 @@ impl RowRuleForm {
     fn condition(&self) -> Result<Condition, String> {
         match &self.json {
             Some(json) => serde_json::from_str(json).map_err(|error| format!("{error}.")),
-            None => condition(&self.tests(), self.matches != "any"),
+            None => condition(&self.tests(), self.combine != "any"),
         }
     }
 }

@@ -52,7 +52,11 @@ fn test_words(test: &ColumnTest) -> String {
     let said = said.map_or("", |(.., said)| said);
     let operand = match (&test.attribute, &test.value) {
         (Some(attribute), _) => format!(" the token's {attribute}"),
-        (None, Some(value)) => format!(" {value}"),
+        (None, Some(Value::Array(items))) => {
+            let items: Vec<_> = items.iter().map(literal_text).collect();
+            format!(" {}", items.join(", "))
+        }
+        (None, Some(value)) => format!(" {}", literal_text(value)),
         (None, None) => String::new(),
     };
     format!("{} {said}{operand}", test.column)

@@ -336,14 +336,16 @@ impl ChangeView {
             class,
             word,
             path: change.path.clone(),
-            before: change.before.as_ref().map(value_text),
-            after: change.after.as_ref().map(value_text),
+            before: change.before.as_ref().and_then(value_text),
+            after: change.after.as_ref().and_then(value_text),
         }
     }
 }
 
-fn value_text(value: &Value) -> String {
-    shortened(&value.to_string())
+/// Of a part that says nothing but its name there is nothing to show.
+fn value_text(value: &Value) -> Option<String> {
+    let text = value.to_string();
+    (text != "{}").then(|| shortened(&text))
 }
 
 fn shortened(text: &str) -> String {
