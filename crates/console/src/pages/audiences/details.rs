@@ -21,6 +21,10 @@ use crate::person::Person;
 use crate::state::ConsoleState;
 use crate::when::{Seconds, When};
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is asked for by itself in the template"
+)]
 #[derive(Template)]
 #[template(path = "audiences/details.html")]
 pub(super) struct DetailsPage {

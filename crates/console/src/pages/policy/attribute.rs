@@ -296,7 +296,7 @@ impl AttributeForm {
         };
         let allowed = typed::items(&whole, &self.allowed_values);
         whole.allowed_values = (!allowed.is_empty()).then_some(allowed);
-        if let Some(from_role) = errors.take("from_role", self.from_role(&whole)) {
+        if let Some(from_role) = errors.take("from_role", self.role_values(&whole)) {
             whole.from_role = from_role;
         }
         if errors.is_empty() {
@@ -306,7 +306,7 @@ impl AttributeForm {
         }
     }
 
-    fn from_role(
+    fn role_values(
         &self,
         declaration: &AttributeDeclaration,
     ) -> Result<BTreeMap<RoleName, Value>, String> {

@@ -12,7 +12,6 @@ use policy::{
     where_fragment,
 };
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::words::words;
 use crate::failure::Failure;
@@ -181,7 +180,7 @@ impl RoleView {
 
 impl AttributeView {
     fn of(attribute: &AttributeDeclaration) -> Self {
-        let kind = Value::from(serde_json::to_value(attribute.value_type).unwrap_or_default());
+        let kind = serde_json::to_value(attribute.value_type).unwrap_or_default();
         let kind = typed::text(&kind);
         let mut rules = Vec::new();
         if let Some(allowed) = &attribute.allowed_values {

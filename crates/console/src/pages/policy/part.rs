@@ -93,7 +93,7 @@ impl Ticks {
             legend,
             hint,
             is_text: all.len() > MAX_TICKED,
-            text: Vec::from_iter(chosen.iter().cloned()).join("\n"),
+            text: chosen.iter().cloned().collect::<Vec<_>>().join("\n"),
             names: all
                 .into_iter()
                 .map(|name| (name.clone(), chosen.contains(&name)))

@@ -220,7 +220,7 @@ impl RowRuleForm {
         };
         match rows(&rule.condition) {
             Some((rows, all)) => {
-                form.combine = if all { "all" } else { "any" }.to_owned();
+                form.combine = String::from(if all { "all" } else { "any" });
                 for row in rows {
                     form.column.push(row.column);
                     form.operator.push(row.operator);

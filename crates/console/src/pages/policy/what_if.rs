@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http_api::errors::simulation;
 use key_admin::random;
@@ -121,7 +123,7 @@ pub(super) fn start(
     last: u32,
 ) -> Result<Result<String, Busy>, Failure> {
     let id: [u8; 16] = random::bytes().map_err(|error| Failure::internal(&error))?;
-    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = BASE64_URL_SAFE_NO_PAD.encode(id);
     let done = Arc::new(AtomicU32::new(0));
     let job = Job {
         id: id.clone(),
