@@ -140,7 +140,7 @@ mod tests {
             ("/roles/0/inherits", (4, 15)),
             ("/roles/0/inherits/1", (4, 23)),
             ("/roles/1/name", (6, 11)),
-            ("/row_rules/0/where/any/1/value", (12, 31)),
+            ("/row_rules/0/where/any/1/value", (12, 30)),
             // What is not there is where its role begins.
             ("/roles/1/inherits", (6, 5)),
         ];
@@ -158,7 +158,7 @@ mod tests {
             found,
             [Some(Position {
                 line: 2,
-                column: 33
+                column: 31
             })]
         );
     }
