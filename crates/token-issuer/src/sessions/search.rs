@@ -11,8 +11,9 @@ use policy::{AudienceName, PolicyError};
 use serde_json::{Map, Value};
 use storage::{AudienceId, OrganizationId, SessionId, StorageError, Timestamp};
 
-use super::store::search::{Narrowed, Needles};
-use super::{CannotHash, OrganizationHasher, Session, canonical, hashes, store};
+use super::store::search::Narrowed;
+use super::wanted::Wanted;
+use super::{CannotHash, Session, hashes, store};
 use crate::audiences::{self, MAX_TTL_SECONDS};
 use crate::issuance::TokenIssuer;
 use crate::revocation::Cutoffs;
@@ -148,7 +149,10 @@ impl TokenIssuer {
     ) -> Result<Vec<FoundSession>, FindError> {
         let lens = self.lens(organization).await?;
         let wanted = match &filter.attribute {
-            Some(attribute) => Some(Wanted::new(attribute, &self.hasher.of(organization)?)),
+            Some(AttributeFilter { name, value }) => {
+                let hasher = self.hasher.of(organization)?;
+                Some(Wanted::written(name, value, &lens.policy, &hasher))
+            }
             None => None,
         };
         let mut narrowed = narrowed(filter, &lens, wanted.as_ref(), limit)?;
@@ -164,7 +168,10 @@ impl TokenIssuer {
             let more = page.len() >= limit as usize;
             for session in page {
                 narrowed.below = session.id;
-                if wanted.as_ref().is_some_and(|it| !it.is_in(&session)) {
+                if wanted
+                    .as_ref()
+                    .is_some_and(|it| !it.is_in(&session.attributes))
+                {
                     continue;
                 }
                 let session = lens.show(session);
@@ -297,69 +304,9 @@ fn narrowed(
         audience,
         standing,
         now: lens.now,
-        needles: wanted.map(|wanted| wanted.needles.clone()),
+        needles: wanted.map(|wanted| wanted.needles().clone()),
         limit,
     })
-}
-
-/// A value that is looked for, in every form that a row can have it in.
-struct Wanted {
-    name: String,
-    plain: Vec<String>,
-    hashed: Vec<String>,
-    needles: Needles,
-}
-
-impl Wanted {
-    fn new(filter: &AttributeFilter, hasher: &OrganizationHasher) -> Self {
-        let AttributeFilter { name, value } = filter;
-        let text = Value::from(value.as_str());
-        let other: Option<Value> = serde_json::from_str(value).ok();
-        let other = other.filter(|it| it.is_number() || it.is_boolean());
-        let both: Vec<Value> = [Some(text.clone()), other.clone()]
-            .into_iter()
-            .flatten()
-            .collect();
-        let plain: Vec<String> = both.iter().map(canonical).collect();
-        let hashed: Vec<String> = both.iter().map(|it| hasher.hash(name, it)).collect();
-        // In the text of a row a number may be written in more ways than one, but for whole ones and booleans.
-        let quoted = text.to_string();
-        let unquoted = quoted.get(1..quoted.len() - 1).unwrap_or_default();
-        let needle = match &other {
-            Some(other) if other.is_boolean() || canonical(other) == *value => Some(unquoted),
-            Some(_) => None,
-            None => Some(unquoted),
-        };
-        Self {
-            name: name.clone(),
-            needles: Needles {
-                name: format!("{}:", Value::from(name.as_str())),
-                value: needle.map(ToOwned::to_owned),
-                hash: hashed.first().cloned().unwrap_or_default(),
-                other_hash: hashed.last().cloned().unwrap_or_default(),
-            },
-            plain,
-            hashed,
-        }
-    }
-
-    fn is_in(&self, session: &Session) -> bool {
-        let Some(value) = session.attributes.get(&self.name) else {
-            return false;
-        };
-        if let Some(hashes) = hashes(value) {
-            return hashes
-                .iter()
-                .any(|hash| self.hashed.iter().any(|wanted| wanted == hash));
-        }
-        let items = match value {
-            Value::Array(items) => items.as_slice(),
-            value => std::slice::from_ref(value),
-        };
-        items
-            .iter()
-            .any(|item| self.plain.contains(&canonical(item)))
-    }
 }
 
 /// Without the values: what is printed ends in logs.

@@ -11,6 +11,7 @@ mod renewing;
 mod renewing_refused;
 mod reseal;
 mod revoking;
+mod revoking_values;
 mod rings;
 mod sensitive;
 mod settings;

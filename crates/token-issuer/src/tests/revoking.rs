@@ -19,14 +19,14 @@ use crate::sessions::{
 };
 use crate::{IssueRequest, IssuedToken, Origin};
 
-fn act() -> &'static Act {
+pub(super) fn act() -> &'static Act {
     static ACT: LazyLock<Act> = LazyLock::new(Act::on_command_line);
     &ACT
 }
 
 impl App {
     /// Issues with these attributes over those of the ordinary request.
-    async fn issues_with(&self, subject: &str, attributes: Value) -> IssuedToken {
+    pub(super) async fn issues_with(&self, subject: &str, attributes: Value) -> IssuedToken {
         let mut grant = request(subject);
         for (name, value) in attributes.as_object().unwrap() {
             grant.attributes.insert(name.clone(), value.clone());
@@ -43,7 +43,7 @@ impl App {
             .unwrap()
     }
 
-    async fn declares(&self, change: impl FnOnce(&mut Value)) {
+    pub(super) async fn declares(&self, change: impl FnOnce(&mut Value)) {
         let mut document = serde_json::to_value(starter_policy()).unwrap();
         change(&mut document);
         let document: PolicyDocument = serde_json::from_value(document).unwrap();
@@ -66,7 +66,7 @@ impl App {
         found.unwrap().unwrap().state
     }
 
-    async fn passes(&self, token: &IssuedToken) -> bool {
+    pub(super) async fn passes(&self, token: &IssuedToken) -> bool {
         let text = token.token().expose_secret();
         let issuer = &self.services.issuer;
         issuer
@@ -75,14 +75,14 @@ impl App {
             .is_ok()
     }
 
-    async fn revokes(&self, target: RevocationTarget) {
+    pub(super) async fn revokes(&self, target: RevocationTarget) {
         let issuer = &self.services.issuer;
         let revoked = issuer.revoke_sessions(act(), self.organization.id, target, None);
         revoked.await.unwrap();
         self.clock.advance_seconds(1);
     }
 
-    async fn snapshot(&self) -> Value {
+    pub(super) async fn snapshot(&self) -> Value {
         let issuer = &self.services.issuer;
         let snapshot = issuer.revocation_snapshot(&self.organization.slug).await;
         let body = snapshot.unwrap().unwrap().body.clone();
@@ -91,7 +91,7 @@ impl App {
     }
 }
 
-fn with_attribute(name: &str, value: &str) -> SessionFilter {
+pub(super) fn with_attribute(name: &str, value: &str) -> SessionFilter {
     SessionFilter {
         attribute: Some(AttributeFilter {
             name: name.to_owned(),
