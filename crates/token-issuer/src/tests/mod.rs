@@ -3,6 +3,7 @@
 mod attacks;
 mod checking;
 mod cutoffs;
+mod exchanging;
 mod forgetting;
 mod installation_keys;
 mod issuing;
@@ -31,7 +32,7 @@ use policy::operations::markers::IssueSessionToken;
 use policy::{GrantRequest, Permitted, Resource};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use storage::{Database, ManualClock, PrincipalId, Timestamp};
+use storage::{Clock, Database, ManualClock, PrincipalId, Timestamp};
 
 use crate::services::{NewOrganizationError, ServicesError};
 use crate::{
@@ -112,7 +113,7 @@ async fn start_with(
 async fn start_at(
     database: &Database,
     master: impl Into<MasterSecrets>,
-    clock: Arc<ManualClock>,
+    clock: Arc<dyn Clock>,
 ) -> Result<Services, ServicesError> {
     Services::start(ServiceSettings {
         database: database.clone(),
