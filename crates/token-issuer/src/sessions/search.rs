@@ -3,7 +3,7 @@
 //! The database narrows down by what it can compare the same way on both engines; what depends on cutoffs or on the type
 //! of an attribute's value is decided here, row by row. Pages go by ids, which are ordered by time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use key_admin::ApiKeyId;
 use key_admin::cutoffs::{self, CutoffKind};
@@ -68,7 +68,7 @@ pub enum SessionState {
 /// Why a session's token is void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokedBy {
-    /// The session was revoked by itself.
+    /// The session was revoked by itself, or the one that it is a part of.
     Session,
     /// A cutoff voids it.
     Cutoff(CutoffKind),
@@ -166,6 +166,7 @@ impl TokenIssuer {
                 store::search::page(read.conn(), organization, &narrowed).await?
             };
             let more = page.len() >= limit as usize;
+            let roots = self.roots_of(organization, &page).await?;
             for session in page {
                 narrowed.below = session.id;
                 if wanted
@@ -174,7 +175,8 @@ impl TokenIssuer {
                 {
                     continue;
                 }
-                let session = lens.show(session);
+                let root = roots.get(&session.root);
+                let session = lens.show(session, root);
                 if filter
                     .active
                     .is_none_or(|it| it == session.state.is_active())
@@ -204,7 +206,32 @@ impl TokenIssuer {
         let Some(session) = session else {
             return Ok(None);
         };
-        Ok(Some(self.lens(organization).await?.show(session)))
+        let roots = std::slice::from_ref(&session);
+        let roots = self.roots_of(organization, roots).await?;
+        let lens = self.lens(organization).await?;
+        let root = roots.get(&session.root);
+        Ok(Some(lens.show(session, root)))
+    }
+
+    /// The sessions that narrower tokens among these go back to: what voids those, voids the parts.
+    async fn roots_of(
+        &self,
+        organization: OrganizationId,
+        sessions: &[Session],
+    ) -> Result<BTreeMap<SessionId, Session>, StorageError> {
+        let parts = sessions.iter().filter(|session| session.is_part());
+        let ids: BTreeSet<SessionId> = parts.map(|part| part.root).collect();
+        let mut roots = BTreeMap::new();
+        if ids.is_empty() {
+            return Ok(roots);
+        }
+        let mut read = self.database.read().await?;
+        for id in ids {
+            if let Some(root) = store::find(read.conn(), organization, id).await? {
+                roots.insert(id, root);
+            }
+        }
+        Ok(roots)
     }
 
     async fn lens(&self, organization: OrganizationId) -> Result<Lens, FindError> {
@@ -227,24 +254,34 @@ impl TokenIssuer {
 }
 
 impl Lens {
-    fn state(&self, session: &Session) -> SessionState {
+    /// `root` is that of a part; any other session stands for itself.
+    fn state(&self, session: &Session, root: Option<&Session>) -> SessionState {
         if session.revoked_at.is_some() {
             return SessionState::Revoked(RevokedBy::Session);
         }
         if session.expires_at <= self.now {
             return SessionState::Expired;
         }
-        let aud = self.audiences.get(&session.audience);
-        let aud = aud.map_or("", |(_, aud)| aud.as_str());
-        match self.cutoffs.voiding(session, aud) {
-            Some(kind) => SessionState::Revoked(RevokedBy::Cutoff(kind)),
+        let root = root.filter(|_| session.is_part());
+        let voided = self.voided(session);
+        match voided.or_else(|| self.voided(root?)) {
+            Some(by) => SessionState::Revoked(by),
             None if session.renewed_at.is_some() => SessionState::Renewed,
             None => SessionState::Active,
         }
     }
 
-    fn show(&self, mut session: Session) -> FoundSession {
-        let state = self.state(&session);
+    fn voided(&self, session: &Session) -> Option<RevokedBy> {
+        if session.revoked_at.is_some() {
+            return Some(RevokedBy::Session);
+        }
+        let aud = self.audiences.get(&session.audience);
+        let aud = aud.map_or("", |(_, aud)| aud.as_str());
+        self.cutoffs.voiding(session, aud).map(RevokedBy::Cutoff)
+    }
+
+    fn show(&self, mut session: Session, root: Option<&Session>) -> FoundSession {
+        let state = self.state(&session, root);
         for (name, value) in &mut session.attributes {
             if hashes(value).is_some() || self.policy.is_sensitive(name) {
                 *value = HIDDEN.into();

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use key_admin::MasterSecret;
+use key_admin::cutoffs::CutoffKind;
 use policy::Permitted;
 use policy::operations::markers::IssueSessionToken;
 use secrecy::ExposeSecret;
@@ -13,7 +14,8 @@ use storage::testing::on_both_engines;
 use storage::{Clock, ManualClock, SessionId, Timestamp};
 
 use super::renewing::origin;
-use super::{App, MASTER, start_at};
+use super::{App, MASTER, caller, start_at};
+use crate::sessions::{RevocationTarget, RevokedBy, SessionFilter, SessionState};
 use crate::{Exchange, ExchangeSubject, IssuedToken, TokenIssuer};
 
 /// A narrower token for this one, with these attributes.
@@ -81,6 +83,53 @@ async fn the_id_of_a_narrower_token_is_made_before_anything_is_checked() {
         clock.armed.set(()).unwrap();
         let narrower = part(&node.issuer, &app.caller, &token, json!({})).await;
         assert!(narrower.claims().session_id() < *clock.mark.get().unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_narrower_token_is_listed_as_void_by_what_voids_the_one_it_goes_back_to() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        app.declares(|policy| {
+            let pins = json!({ "name": "pins", "type": "string", "list": true, "sensitive": true });
+            policy["attributes"].as_array_mut().unwrap().push(pins);
+        })
+        .await;
+        let other = caller(&app.services, &app.organization, app.owner).await;
+        let other = app.services.authorizer.permit(other).unwrap();
+        let pin = |value: &str| RevocationTarget::Attribute {
+            name: "pins".to_owned(),
+            value: value.into(),
+        };
+        let key = RevocationTarget::ApiKey(app.caller.key_id());
+        for (target, by) in [
+            (key, RevokedBy::Cutoff(CutoffKind::ApiKey)),
+            (pin("2"), RevokedBy::Session),
+        ] {
+            let token = app.issues_with("u", json!({ "pins": ["1", "2"] })).await;
+            let issuer = &app.services.issuer;
+            let narrower = part(issuer, &other, &token, json!({ "pins": ["1"] })).await;
+            assert_eq!(app.state(&narrower).await, SessionState::Active);
+            app.revokes(target).await;
+            assert!(!app.passes(&narrower).await);
+            assert_eq!(app.state(&narrower).await, SessionState::Revoked(by));
+            let active = |active| SessionFilter {
+                active: Some(active),
+                subject: Some("u".to_owned()),
+                ..SessionFilter::default()
+            };
+            assert!(app.finds(active(true)).await.is_empty());
+        }
+        assert_eq!(
+            app.finds(SessionFilter {
+                active: Some(false),
+                ..SessionFilter::default()
+            })
+            .await
+            .len(),
+            4
+        );
     })
     .await;
 }

@@ -59,7 +59,7 @@ impl App {
         found.map(|it| it.session.subject).collect()
     }
 
-    async fn state(&self, token: &IssuedToken) -> SessionState {
+    pub(super) async fn state(&self, token: &IssuedToken) -> SessionState {
         let issuer = &self.services.issuer;
         let id = token.claims().session_id();
         let found = issuer.find_session(self.organization.id, id).await;
