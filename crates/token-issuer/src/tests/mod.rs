@@ -4,6 +4,7 @@ mod attacks;
 mod checking;
 mod cutoffs;
 mod exchanging;
+mod explaining;
 mod forgetting;
 mod installation_keys;
 mod issuing;
