@@ -42,6 +42,7 @@ mod lifecycle;
 mod logs;
 mod members;
 mod oauth;
+mod oauth_parts;
 mod oauth_token;
 mod openapi;
 mod organization;
