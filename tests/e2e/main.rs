@@ -33,6 +33,7 @@ mod crash;
 mod credentials;
 mod dev;
 mod documentation;
+mod documented_commands;
 mod embed;
 mod embed_tokens;
 mod errors;
