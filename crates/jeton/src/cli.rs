@@ -19,7 +19,7 @@ pub(crate) use apikey::{
 };
 pub(crate) use audience::{
     AudienceAction, AudienceCommand, AudienceSettingArgs, CreateAudienceArgs, ImportKeyArgs,
-    KeyFileArgs, SigningKeyAction, SigningKeyCommand, UpdateAudienceArgs,
+    KeyFileArgs, SigningKeyAction, SigningKeyCommand, SubjectArg, UpdateAudienceArgs,
 };
 pub(crate) use organization::{
     CreateOrganizationArgs, OrganizationAction, OrganizationCommand, ShowOrganizationArgs,

@@ -11,6 +11,7 @@ mod revoking;
 mod search;
 pub(crate) mod store;
 mod usage;
+mod wanted;
 
 use std::sync::Arc;
 use std::time::Duration;
