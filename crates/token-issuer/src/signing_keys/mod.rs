@@ -2,7 +2,7 @@
 //!
 //! A key is *next* (published, does not sign yet), *active* (signs), *previous* (published while tokens it signed
 //! live) or *retired*. The database keeps at most one active and one next key per audience. Private keys are sealed
-//! at rest (see [`crate::sealing`]) and bound to organization, audience, `kid` and algorithm.
+//! at rest (see [`key_admin::sealing`]) and bound to organization, audience, `kid` and algorithm.
 
 mod algorithm;
 mod import;
