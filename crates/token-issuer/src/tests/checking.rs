@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use key_admin::MasterSecret;
+use key_admin::sealing::Sealer;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use storage::testing::on_both_engines;
@@ -13,7 +14,6 @@ use storage::{SessionId, execute, fetch_one};
 use super::{App, MASTER, NOW, found};
 use crate::signing_keys::{KeyState, store};
 use crate::{CheckTokenError, CheckedToken, InactiveToken};
-use key_admin::sealing::Sealer;
 
 pub(super) async fn check(app: &App, token: &str) -> Result<CheckedToken, InactiveToken> {
     let checked = app
