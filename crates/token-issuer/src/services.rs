@@ -178,7 +178,7 @@ impl Services {
             clock.clone(),
             KeyAdminSecrets {
                 pepper: installation.pepper,
-                sealer: Sealer::of_both(&master).map_err(StartError::from)?,
+                sealer: Box::new(Sealer::of_both(&master).map_err(StartError::from)?),
             },
             key_admin,
         )?;

@@ -114,37 +114,49 @@ async fn one_of_sixteen_takes_a_round_trip() {
     .await;
 }
 
+async fn comes_through_a_provider(app: Arc<App>, number: usize) -> bool {
+    let rules = ProviderRules {
+        name: "okta".into(),
+        organization: crate::Slug::parse("acme").unwrap(),
+        create_users: true,
+        allowed_domains: vec!["example.com".into()],
+        allowed_groups: Vec::new(),
+        role_mapping: std::collections::BTreeMap::new(),
+        default_role: None,
+        second_factor: false,
+    };
+    let identity = ProvenIdentity {
+        issuer: "https://okta.example".into(),
+        subject: "1".into(),
+        email: Some(ADA.into()),
+        email_verified: true,
+        name: None,
+        groups: Vec::new(),
+        hosted_domain: None,
+    };
+    let browser = browser_at(&format!("192.0.2.{number}"));
+    let keys = &app.node.keys;
+    let answer = keys.sign_in_through_provider(&browser, &rules, identity);
+    answer.await.is_ok()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_new_person_who_comes_sixteen_times_at_once_is_one_user() {
+async fn a_person_who_comes_sixteen_times_at_once_is_one_user() {
     on_both_engines(|database| async move {
         let app = Arc::new(App::on(database).await);
-        let won = winners(&app, |app, number| async move {
-            let rules = ProviderRules {
-                name: "okta".into(),
-                organization: crate::Slug::parse("acme").unwrap(),
-                create_users: true,
-                allowed_domains: vec!["example.com".into()],
-                allowed_groups: Vec::new(),
-                role_mapping: std::collections::BTreeMap::new(),
-                default_role: None,
-                second_factor: false,
-            };
-            let identity = ProvenIdentity {
-                issuer: "https://okta.example".into(),
-                subject: "1".into(),
-                email: Some(ADA.into()),
-                email_verified: true,
-                name: None,
-                groups: Vec::new(),
-                hosted_domain: None,
-            };
-            let browser = browser_at(&format!("192.0.2.{number}"));
-            let keys = &app.node.keys;
-            let answer = keys.sign_in_through_provider(&browser, &rules, identity);
-            answer.await.is_ok()
-        });
-        assert_eq!(won.await, AT_ONCE);
+        assert_eq!(winners(&app, comes_through_a_provider).await, AT_ONCE);
         assert_eq!(events(&app, "user.create").await.len(), 1);
+        assert_eq!(events(&app, "user.identity.link").await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_user_is_linked_once_by_sixteen_sign_ins() {
+    on_both_engines(|database| async move {
+        let app = Arc::new(App::on(database).await);
+        adds(&app, ADA, UserRole::Owner).await;
+        assert_eq!(winners(&app, comes_through_a_provider).await, AT_ONCE);
         assert_eq!(events(&app, "user.identity.link").await.len(), 1);
     })
     .await;
