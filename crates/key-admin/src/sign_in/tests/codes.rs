@@ -104,10 +104,8 @@ async fn a_sign_in_waits_five_minutes_and_takes_five_codes() {
         enters(&app, &begins(&app).await, &code(&app, &setup))
             .await
             .unwrap();
-        assert_eq!(
-            reasons(&events(&app, "console.sign_in.refuse").await)[0],
-            "too_many_codes"
-        );
+        let refused = events(&app, "console.sign_in.refuse").await;
+        assert!(reasons(&refused).contains(&"too_many_codes"));
         assert_eq!(app.node.keys.forget_sign_ins().await.unwrap(), 1);
     })
     .await;
