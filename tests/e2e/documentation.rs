@@ -131,6 +131,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "README.md",
         "docs/errors.md",
         "docs/configuration.md",
+        "docs/console.md",
         "docs/cli.md",
         "docs/embedding.md",
         "docs/oauth.md",

@@ -8,6 +8,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use key_admin::random::NoRandomness;
+use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 use key_admin::{Organization, Slug};
 use secrecy::SecretSlice;
 use serde_json::json;
@@ -24,7 +25,6 @@ use crate::signing_keys::{
     self, HeaderExtras, KeyState, OpenedKey, RingId, SigningAlgorithm, StoredKey, VerifyingKey,
 };
 use crate::templates::{Preset, RegisteredClaims, Template};
-use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 
 /// How long verifiers may keep a JWKS, in seconds. A next key is published at least this long before it signs.
 pub const JWKS_MAX_AGE_SECONDS: u32 = 300;

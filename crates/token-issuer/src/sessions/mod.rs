@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use key_admin::ApiKeyId;
+use key_admin::sealing::CannotSeal;
 use key_admin::secrets::hex;
 use policy::Resource;
 use serde::Serialize;
@@ -37,7 +38,6 @@ pub use store::exists;
 
 use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
-use key_admin::sealing::CannotSeal;
 
 /// One issued token, as it is recorded.
 #[derive(Clone)]

@@ -15,12 +15,12 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::Jwk;
 use key_admin::random::{self, NoRandomness};
+use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::json;
 use storage::{AudienceId, OrganizationId, Timestamp};
 
 use crate::audiences::TokenType;
-use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 
 pub use algorithm::SigningAlgorithm;
 pub use import::{ImportedKey, PrivateJwk, UnusableImport};
