@@ -29,7 +29,7 @@ impl FormErrors {
     /// JSON pointer of the problem; a pointer below one belongs to it, and what belongs to none is told above the form.
     pub(crate) fn of_problem(problem: Problem, fields: &[(&str, &str)]) -> Result<Self, Failure> {
         let status = problem.status();
-        let of_input = matches!(status.as_u16(), 403 | 409 | 422);
+        let of_input = matches!(status.as_u16(), 403 | 409 | 422 | 429);
         if !of_input {
             return Err(Failure::from(problem));
         }

@@ -185,6 +185,12 @@ const NOTICES: &[(&str, &str)] = &[
     ("key-enabled", "The key is switched on."),
     ("key-revoked", "The key was revoked."),
     ("key-deleted", "The key was deleted."),
+    (
+        "password-changed",
+        "Your password was changed, and your other sessions have ended.",
+    ),
+    ("second-factor-removed", "Your second factor was removed."),
+    ("session-ended", "The session has ended."),
     ("signed-out", "You have signed out."),
     (
         "signed-out-everywhere",

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod attacks;
+mod profile;
 
 use key_admin::KeyFilter;
 

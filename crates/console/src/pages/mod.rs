@@ -5,11 +5,13 @@ use axum::Router;
 use crate::state::ConsoleState;
 
 mod api_keys;
+mod profile;
 mod sign_in;
 
 /// All pages, below `/console`.
 pub(crate) fn routes() -> Router<ConsoleState> {
     Router::new()
         .merge(api_keys::routes())
+        .merge(profile::routes())
         .merge(sign_in::routes())
 }
