@@ -54,6 +54,12 @@ async fn sessions_are_found_read_and_revoked() {
         );
         assert!(text("refused").contains("Nothing was revoked"), "{seen:#}");
         assert_eq!(names(&seen, "left"), [""; 0]);
+        let cut = text("cut");
+        assert!(
+            cut.contains("session.revoke_all by ada@acme.example")
+                && cut.contains("for its subject"),
+            "{cut}"
+        );
         let answer = app
             .call(
                 reqwest::Method::GET,
