@@ -11,11 +11,13 @@ mod revoking;
 mod search;
 pub(crate) mod store;
 mod usage;
+mod wanted;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use key_admin::ApiKeyId;
+use key_admin::sealing::CannotSeal;
 use key_admin::secrets::hex;
 use policy::Resource;
 use serde::Serialize;
@@ -36,7 +38,6 @@ pub use store::exists;
 
 use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
-use key_admin::sealing::CannotSeal;
 
 /// One issued token, as it is recorded.
 #[derive(Clone)]
