@@ -25,6 +25,14 @@ impl FormErrors {
         self
     }
 
+    /// An error of the whole form.
+    pub(crate) fn whole(detail: impl Into<String>) -> Self {
+        Self {
+            general: Some(detail.into()),
+            ..Self::default()
+        }
+    }
+
     /// The problem as the form's own, if the person can do something about it. `fields` says which field stands for which
     /// JSON pointer of the problem; a pointer below one belongs to it, and what belongs to none is told above the form.
     pub(crate) fn of_problem(problem: Problem, fields: &[(&str, &str)]) -> Result<Self, Failure> {

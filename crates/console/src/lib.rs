@@ -11,6 +11,7 @@
 //! | `page` | what every page shows around its content |
 //! | `field` | an input with its label, its value and its error |
 //! | `typed` | attribute values as people type them |
+//! | `highlight` | JSON in colours |
 //! | `when` | times as people read them |
 //! | `snippets` | code that people paste |
 //! | `failure` | errors as pages |
@@ -26,6 +27,7 @@ mod csrf;
 mod failure;
 mod field;
 mod form;
+mod highlight;
 mod page;
 mod pages;
 mod person;

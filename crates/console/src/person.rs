@@ -51,6 +51,11 @@ impl<M> Person<M> {
         }
     }
 
+    /// Whose browser it is.
+    pub(crate) fn browser(&self) -> &Browser {
+        &self.browser
+    }
+
     /// May the person do what needs this permission, too? For what a page offers; whether it is done is decided where it is
     /// done.
     pub(crate) fn may(&self, permission: Permission) -> bool {
@@ -191,6 +196,13 @@ const NOTICES: &[(&str, &str)] = &[
     ),
     ("second-factor-removed", "Your second factor was removed."),
     ("session-ended", "The session has ended."),
+        "session-revoked",
+        "The session was revoked. Its token does not pass any more.",
+    ),
+    (
+        "sessions-revoked",
+        "Everything issued for this user up to now was revoked.",
+    ),
     ("signed-out", "You have signed out."),
     (
         "signed-out-everywhere",

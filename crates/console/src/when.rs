@@ -1,5 +1,7 @@
 //! Times as people read them: how long ago, and exactly when on hover.
 
+use std::fmt;
+
 use askama::Template;
 use storage::Timestamp;
 
@@ -46,6 +48,23 @@ fn relative(seconds: i64) -> String {
     }
 }
 
+/// A length of time in words, exact: `90 days`, `1 hour`, `75 seconds`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seconds(pub(crate) u64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (count, unit) = match self.0 {
+            seconds if seconds >= 86_400 && seconds % 86_400 == 0 => (seconds / 86_400, "day"),
+            seconds if seconds >= 3_600 && seconds % 3_600 == 0 => (seconds / 3_600, "hour"),
+            seconds if seconds >= 60 && seconds % 60 == 0 => (seconds / 60, "minute"),
+            seconds => (seconds, "second"),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        write!(f, "{count} {unit}{plural}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +82,18 @@ mod tests {
             (-86_400 * 800, "2 years ago"),
         ] {
             assert_eq!(relative(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn lengths_are_exact() {
+        for (seconds, expected) in [
+            (900, "15 minutes"),
+            (901, "901 seconds"),
+            (3_600, "1 hour"),
+            (86_400 * 90, "90 days"),
+        ] {
+            assert_eq!(Seconds(seconds).to_string(), expected);
         }
     }
 

@@ -80,7 +80,9 @@ pub use fault::{
     MAX_LINKS, MAX_PERMISSIONS, MAX_ROLES, PolicyFault,
 };
 pub use name::{AttributeName, AudienceName, Identifier, MAX_NAME_LENGTH, NameError, RoleName};
-pub use operations::{Authorizer, NotPermitted, Operation, Permitted, PermittedPerson};
+pub use operations::{
+    Authorizer, NotPermitted, Operation, Permitted, PermittedAsker, PermittedPerson,
+};
 pub use permissions::{
     ActionPattern, Effect, PatternError, ResourceName, ResourcePattern, RolePermission,
 };

@@ -6,7 +6,7 @@ mod wrapping;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use key_admin::{ApiKey, ApiKeyId, Slug};
+use key_admin::{ApiKeyContext, ApiKeyId, Slug};
 use policy::{AttributeName, AttributeValue, Grant, Resource, RoleName};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -90,12 +90,29 @@ pub(crate) enum Descent {
     },
 }
 
+/// Who asks for a token, as its claims name them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Client<'a> {
+    pub(crate) key: ApiKeyId,
+    pub(crate) organization: OrganizationId,
+    pub(crate) slug: &'a Slug,
+}
+
+impl<'a> Client<'a> {
+    pub(crate) fn of(caller: &'a ApiKeyContext) -> Self {
+        Self {
+            key: caller.key_id(),
+            organization: caller.organization(),
+            slug: caller.organization_slug(),
+        }
+    }
+}
+
 /// For whom and with what a token is made.
 #[derive(Debug)]
 pub(crate) struct Occasion<'a> {
     pub(crate) ring: &'a Ring,
-    pub(crate) key: &'a ApiKey,
-    pub(crate) organization: &'a Slug,
+    pub(crate) client: Client<'a>,
     pub(crate) id: SessionId,
     pub(crate) now: Timestamp,
     pub(crate) descent: Descent,
@@ -122,7 +139,7 @@ pub struct Claims {
 impl Claims {
     /// What the grant amounts to on this occasion.
     pub(crate) fn new(grant: Grant, occasion: &Occasion<'_>) -> Result<Self, ClaimsError> {
-        let Occasion { ring, key, .. } = *occasion;
+        let Occasion { ring, client, .. } = *occasion;
         let issued_at = occasion.now.unix_seconds();
         let granted = issued_at + i64::from(grant.ttl_seconds());
         let expires_at = match occasion.descent {
@@ -152,13 +169,13 @@ impl Claims {
             Descent::Part { root, .. } => (root, None),
         };
         Ok(Self {
-            api_key: key.id,
+            api_key: client.key,
             session: occasion.id,
             root,
             session_ends_at,
             issued_at,
             expires_at,
-            organization: key.organization,
+            organization: client.organization,
             audience: ring.audience.id,
             payload,
             token_bytes,
@@ -250,6 +267,11 @@ impl Claims {
     /// The length of the token, in bytes.
     pub fn token_bytes(&self) -> usize {
         self.token_bytes
+    }
+
+    /// The length that its audience allows, in bytes.
+    pub fn max_token_bytes(&self) -> usize {
+        self.max_token_bytes
     }
 
     /// The length that its audience allows, in bytes, if the token has more than half of it: a little more in the

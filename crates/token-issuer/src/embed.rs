@@ -34,7 +34,7 @@ impl TokenIssuer {
         request: EmbedRequest,
         origin: &Origin,
     ) -> Result<IssuedToken, IssueError> {
-        let issuer = self.issuer_of(caller).await?;
+        let issuer = self.issuer_of(caller.organization_slug()).await?;
         let audience = match issuer.value.ring(EMBED_AUDIENCE) {
             Some(_) => EMBED_AUDIENCE,
             None => DEFAULT_AUDIENCE,

@@ -1,22 +1,31 @@
-//! Why a key would get a token, or not, and what the token would say. Nothing is signed, recorded or written down.
+//! Why a key would get a token, or not, what the token would say, and which rows it would show. Nothing is signed,
+//! recorded or written down.
 
 use key_admin::api_keys::find_key;
-use key_admin::{ApiKey, ApiKeyContext, ApiKeyId};
+use key_admin::{ApiKey, ApiKeyId, KeyCeiling};
 use policy::operations::markers::ExplainPolicy;
 use policy::{
-    Decision, Denial, Effective, Explanation, Grant, GrantRequest, Permitted, PolicyError,
-    PolicySnapshot, Step,
+    Decision, Denial, Effective, Explanation, FragmentStyle, Grant, GrantRequest, IdentifierQuote,
+    PermittedAsker, Placeholder, PolicyError, PolicySnapshot, Step, TableName, WhereFragment,
+    where_fragment,
 };
 use serde_json::{Map, Value};
 use storage::StorageError;
 
-use crate::claims::Claims;
-use crate::issuance::{IssueError, TokenIssuer};
+use crate::claims::{Claims, Client};
+use crate::issuance::{IssueError, TokenIssuer, row_claims};
 use crate::rings::{Ring, Shape};
 use crate::templates::RESERVED_CLAIMS;
 
 /// What stands in place of a sensitive value that the caller did not send itself.
 const MASK: &str = "[hidden]";
+
+/// How conditions are written: as PostgreSQL and SQLite read them.
+const STYLE: FragmentStyle = FragmentStyle {
+    placeholder: Placeholder::Dollar { first: 1 },
+    quote: IdentifierQuote::Ansi,
+    alias: None,
+};
 
 /// Why there is no explanation.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +58,9 @@ pub struct Explained {
     pub effective: Option<ExplainedEffective>,
     /// The claims of the token that would be issued.
     pub claims: Option<ExplainedClaims>,
+    /// Which rows of each table that has row rules the token would show; `None` when it is refused, or when a value
+    /// among them is masked.
+    pub rows: Option<Vec<ExplainedRows>>,
     /// The version of the policy that was asked.
     pub policy_version: i64,
 }
@@ -84,26 +96,48 @@ pub struct ExplainedClaims {
     pub claims: Map<String, Value>,
     /// The length of the real payload as JSON, in bytes.
     pub bytes: usize,
+    /// The length of the token, in bytes.
+    pub token_bytes: usize,
+    /// The length that its audience allows, in bytes.
+    pub max_token_bytes: usize,
+}
+
+/// The rows of one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExplainedRows {
+    /// The table.
+    pub table: TableName,
+    /// The condition that its rows meet.
+    pub filter: WhereFragment,
+}
+
+/// The key that a request is explained for, or none.
+struct ExplainedKey {
+    id: ApiKeyId,
+    ceiling: KeyCeiling,
 }
 
 impl TokenIssuer {
-    /// Explains what the calling key, or another one of its organization, would get for this request.
+    /// Explains what a key of the organization would get for this request. Without a key: the calling one, or for a
+    /// person, who has none, a key without limits.
     pub async fn explain(
         &self,
-        caller: &Permitted<ExplainPolicy>,
+        caller: impl Into<PermittedAsker<'_, ExplainPolicy>>,
         key: Option<ApiKeyId>,
         request: GrantRequest,
     ) -> Result<Explained, ExplainError> {
-        let key = self.explained_key(caller, key).await?;
-        let issuer = self.issuer_of(caller).await.map_err(ExplainError::Issuer)?;
+        let caller = caller.into();
+        let key = self.explained_key(&caller, key).await?;
+        let issuer = self.issuer_of(caller.organization_slug()).await;
+        let issuer = issuer.map_err(ExplainError::Issuer)?;
         let ring = issuer.value.ring(&request.audience);
         let limits = ring.map(|ring| &ring.audience.limits);
         let sent = request.attributes.clone();
-        let asked = (caller.organization(), &key.ceiling);
-        let (policy, explanation) = self
+        let organization = caller.organization_id();
+        let explained = self
             .policy
-            .explain(asked.0, asked.1, limits, request)
-            .await?;
+            .explain(organization, &key.ceiling, limits, request);
+        let (policy, explanation) = explained.await?;
         let explanation = match explanation {
             Ok(explanation) => explanation,
             Err(denial) => return Ok(Explained::unusable(&policy, &denial)),
@@ -118,11 +152,19 @@ impl TokenIssuer {
             effective,
         } = explanation;
         let effective = Some(mask.effective(effective));
-        let (reasons, claims) = match (decision, ring) {
-            (Decision::Refused(denial), _) => (reasons(&denial), None),
+        let client = Client {
+            key: key.id,
+            organization,
+            slug: caller.organization_slug(),
+        };
+        let (reasons, claims, rows) = match (decision, ring) {
+            (Decision::Refused(denial), _) => (reasons(&denial), None, None),
             (Decision::Granted(grant), Some(ring)) => {
-                self.explained_claims(caller, (&key, ring), grant, &mask)
-                    .await?
+                let rows = mask.rows(&grant);
+                match self.explained_claims(client, ring, grant, &mask).await? {
+                    Ok(claims) => (Vec::new(), Some(claims), rows),
+                    Err(reason) => (vec![reason], None, None),
+                }
             }
             (Decision::Granted(_), None) => {
                 return Err(ExplainError::Issuer(IssueError::NoAudience));
@@ -134,36 +176,44 @@ impl TokenIssuer {
             steps,
             effective,
             claims,
+            rows,
             policy_version,
         })
     }
 
     async fn explained_key(
         &self,
-        caller: &ApiKeyContext,
+        caller: &PermittedAsker<'_, ExplainPolicy>,
         key: Option<ApiKeyId>,
-    ) -> Result<ApiKey, ExplainError> {
-        let Some(id) = key.filter(|id| *id != caller.key_id()) else {
-            return Ok(caller.key().clone());
+    ) -> Result<ExplainedKey, ExplainError> {
+        let calling = caller.key().map(|caller| caller.key());
+        let Some(id) = key.or(calling.map(|key| key.id)) else {
+            return Ok(ExplainedKey {
+                id: ApiKeyId::NO_KEY,
+                ceiling: KeyCeiling::default(),
+            });
         };
+        if let Some(calling) = calling.filter(|key| key.id == id) {
+            return Ok(calling.clone().into());
+        }
         let mut read = self.rings.database().read().await?;
-        let found = find_key(read.conn(), caller.organization(), id).await?;
-        found.ok_or(ExplainError::NoSuchKey)
+        let found = find_key(read.conn(), caller.organization_id(), id).await?;
+        found.map(Into::into).ok_or(ExplainError::NoSuchKey)
     }
 
-    /// A token that would be too long, or does not fit the audience's template, is refused by issuance as well.
+    /// A token that would be too long, or does not fit the audience's template, is refused by issuance as well: the
+    /// inner error.
     async fn explained_claims(
         &self,
-        caller: &ApiKeyContext,
-        (key, ring): (&ApiKey, &Ring),
+        client: Client<'_>,
+        ring: &Ring,
         grant: Grant,
         mask: &Mask<'_>,
-    ) -> Result<(Vec<ExplainedReason>, Option<ExplainedClaims>), ExplainError> {
-        let made = self.claims(ring, (caller.organization_slug(), key), grant);
-        let made = match made.await {
+    ) -> Result<Result<ExplainedClaims, ExplainedReason>, ExplainError> {
+        let made = match self.claims(ring, client, grant).await {
             Ok(claims) => claims,
             Err(IssueError::Claims(error)) => match error.refusal() {
-                Some(refusal) => return Ok((vec![reason(refusal)], None)),
+                Some(refusal) => return Ok(Err(reason(refusal))),
                 None => return Err(ExplainError::Issuer(error.into())),
             },
             Err(error) => return Err(ExplainError::Issuer(error)),
@@ -174,8 +224,21 @@ impl TokenIssuer {
             (Shape::Standard, _) => {}
             (Shape::Template(_), _) => mask.hide_templated(&made, &mut claims),
         }
-        let bytes = made.payload_bytes();
-        Ok((Vec::new(), Some(ExplainedClaims { claims, bytes })))
+        Ok(Ok(ExplainedClaims {
+            claims,
+            bytes: made.payload_bytes(),
+            token_bytes: made.token_bytes(),
+            max_token_bytes: made.max_token_bytes(),
+        }))
+    }
+}
+
+impl From<ApiKey> for ExplainedKey {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            id: key.id,
+            ceiling: key.ceiling,
+        }
     }
 }
 
@@ -191,6 +254,7 @@ impl Explained {
             steps: Vec::new(),
             effective: None,
             claims: None,
+            rows: None,
             policy_version: policy.version(),
         }
     }
@@ -226,6 +290,21 @@ impl Mask<'_> {
                 *value = MASK.into();
             }
         }
+    }
+
+    /// Every table that has row rules, in the order of their names.
+    fn rows(&self, grant: &Grant) -> Option<Vec<ExplainedRows>> {
+        let mut sensitive = grant.sensitive().iter();
+        if sensitive.any(|name| !self.sent.contains_key(name.as_str())) {
+            return None;
+        }
+        let claims = row_claims(grant);
+        let rules = self.policy.row_rules();
+        let rows = rules.tables().map(|table| ExplainedRows {
+            table: table.clone(),
+            filter: where_fragment(rules, table, &claims, &STYLE),
+        });
+        Some(rows.collect())
     }
 
     /// A template can put a value anywhere, and change it: if one is to be hidden, all claims are but those of the

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use key_admin::{ApiKey, ApiKeyContext, RefusalLog, Slug};
+use key_admin::{ApiKeyContext, RefusalLog, Slug};
 use policy::operations::markers::IssueSessionToken;
 use policy::{
     Decision, Denial, Grant, GrantRequest, Permitted, PolicyError, PolicyService, ScopeNotGranted,
     SupersetClause, TokenClaims, superset_rls,
 };
 use secrecy::SecretString;
-use storage::{ChangeFeed, Clock, Database, SessionId, Versioned};
+use storage::{ChangeFeed, Clock, Database, OrganizationId, SessionId, Versioned};
 
 use crate::audiences::KnownOrigins;
-use crate::claims::{Claims, ClaimsError, Descent, Occasion, SignedToken};
+use crate::claims::{Claims, ClaimsError, Client, Descent, Occasion, SignedToken};
 use crate::metadata::PublicUrl;
 use crate::refusals;
 use crate::renewal::FailedRenewals;
@@ -137,7 +137,7 @@ impl TokenIssuer {
         scope: Option<&[String]>,
     ) -> Result<IssuedToken, IssueError> {
         let IssueRequest { grant, origin } = request;
-        let issuer = self.issuer_of(caller).await?;
+        let issuer = self.issuer_of(caller.organization_slug()).await?;
         let signed = self.signed(caller, &issuer.value, grant, scope).await;
         if let Err(error) = &signed {
             refusals::record(&self.refusals, caller, &origin, error).await;
@@ -155,7 +155,7 @@ impl TokenIssuer {
         requests: Vec<GrantRequest>,
         origin: &Origin,
     ) -> Result<Vec<Result<IssuedToken, IssueError>>, IssueError> {
-        let issuer = self.issuer_of(caller).await?;
+        let issuer = self.issuer_of(caller.organization_slug()).await?;
         let mut signed = Vec::with_capacity(requests.len());
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
@@ -188,10 +188,9 @@ impl TokenIssuer {
         caller: &Permitted<IssueSessionToken>,
         request: GrantRequest,
     ) -> Result<Claims, IssueError> {
-        let issuer = self.issuer_of(caller).await?;
+        let issuer = self.issuer_of(caller.organization_slug()).await?;
         let (ring, grant) = self.decide(caller, &issuer.value, request).await?;
-        self.claims(ring, (caller.organization_slug(), caller.key()), grant)
-            .await
+        self.claims(ring, Client::of(caller), grant).await
     }
 
     pub(crate) async fn signed(
@@ -206,8 +205,7 @@ impl TokenIssuer {
             grant = grant.narrowed_to_scope(scope)?;
             check_scope_is_carried(ring, &grant)?;
         }
-        let asked_by = (caller.organization_slug(), caller.key());
-        let claims = self.claims(ring, asked_by, grant).await?;
+        let claims = self.claims(ring, Client::of(caller), grant).await?;
         Ok(claims.sign(ring)?)
     }
 
@@ -226,10 +224,10 @@ impl TokenIssuer {
 
     pub(crate) async fn issuer_of(
         &self,
-        caller: &ApiKeyContext,
+        organization: &Slug,
     ) -> Result<Arc<Versioned<OrganizationIssuer>>, IssueError> {
         self.rings
-            .get(caller.organization_slug())
+            .get(organization)
             .await?
             .ok_or(IssueError::OrganizationGone)
     }
@@ -267,30 +265,30 @@ impl TokenIssuer {
     pub(crate) async fn claims(
         &self,
         ring: &Ring,
-        (organization, key): (&Slug, &ApiKey),
+        client: Client<'_>,
         grant: Grant,
     ) -> Result<Claims, IssueError> {
         let place = (SessionId::new(&*self.clock), Descent::First);
-        self.claims_of(ring, (organization, key), grant, place)
-            .await
+        self.claims_of(ring, client, grant, place).await
     }
 
     /// The same for a token with this id, which may go back to another.
     pub(crate) async fn claims_of(
         &self,
         ring: &Ring,
-        (organization, key): (&Slug, &ApiKey),
+        client: Client<'_>,
         grant: Grant,
         (id, descent): (SessionId, Descent),
     ) -> Result<Claims, IssueError> {
         let occasion = Occasion {
             ring,
-            key,
-            organization,
+            client,
             id,
             now: self.clock.now(),
             descent,
-            superset_rules: self.superset_rules(ring, key, &grant).await?,
+            superset_rules: self
+                .superset_rules(ring, client.organization, &grant)
+                .await?,
         };
         Ok(Claims::new(grant, &occasion)?)
     }
@@ -300,7 +298,7 @@ impl TokenIssuer {
     async fn superset_rules(
         &self,
         ring: &Ring,
-        key: &ApiKey,
+        organization: OrganizationId,
         grant: &Grant,
     ) -> Result<Option<Vec<SupersetRule>>, PolicyError> {
         let asks =
@@ -308,15 +306,8 @@ impl TokenIssuer {
         if !asks {
             return Ok(None);
         }
-        let policy = self.policy.snapshot(key.organization).await?;
-        let claims = TokenClaims {
-            roles: grant.roles().iter().map(ToString::to_string).collect(),
-            attributes: grant
-                .attributes()
-                .iter()
-                .map(|(name, value)| (name.to_string(), value.to_json()))
-                .collect(),
-        };
+        let policy = self.policy.snapshot(organization).await?;
+        let claims = row_claims(grant);
         let clauses: BTreeMap<String, String> = superset_rls(policy.row_rules(), &claims)
             .into_iter()
             .map(|SupersetClause { table, clause }| (table.to_string(), clause))
@@ -333,6 +324,17 @@ impl TokenIssuer {
             })
         });
         Ok(Some(rules.collect()))
+    }
+}
+
+/// What row rules read of a token that would say this.
+pub(crate) fn row_claims(grant: &Grant) -> TokenClaims {
+    let attributes = grant.attributes().iter();
+    TokenClaims {
+        roles: grant.roles().iter().map(ToString::to_string).collect(),
+        attributes: attributes
+            .map(|(name, value)| (name.to_string(), value.to_json()))
+            .collect(),
     }
 }
 

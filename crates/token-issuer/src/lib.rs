@@ -14,8 +14,9 @@
 //! |---|---|
 //! | [`issuance`] | [`TokenIssuer::issue`] and [`TokenIssuer::preview`] |
 //! | [`batch`], [`embed`], [`exchange`] | the same job as it is asked in other words: many at once, by Toucan AI's request, by OAuth's |
-//! | [`checking`] | [`TokenIssuer::check_token`]: tokens that somebody presents |
+//! | [`checking`] | [`TokenIssuer::check_token`]: tokens that somebody presents; [`TokenIssuer::inspect_token`]: what is wrong with one |
 //! | [`explain`], [`simulation`] | why a token would be issued or not; what another policy would change |
+//! | [`playground`] | issuing for a person in the console |
 //! | [`audiences`] | who tokens are for, and how long they live |
 //! | [`signing_keys`] | key rings: generation, sealing at rest, JWKS |
 //! | [`claims`] | the payload of a token (RFC 9068) |
@@ -38,6 +39,7 @@ pub mod explain;
 pub mod installation_keys;
 pub mod issuance;
 pub mod metadata;
+pub mod playground;
 mod refusals;
 pub mod renewal;
 pub mod reseal;
@@ -53,13 +55,16 @@ pub mod templates;
 mod tests;
 
 pub use batch::BatchError;
-pub use checking::{CheckTokenError, CheckedToken, InactiveToken};
+pub use checking::{
+    CheckTokenError, CheckedToken, InactiveToken, InspectError, Inspection, TokenProblem,
+};
 pub use claims::{Claims, ClaimsError, SignedToken};
 pub use embed::EmbedRequest;
 pub use exchange::{Exchange, ExchangeError, ExchangeSubject};
 pub use explain::{ExplainError, Explained};
 pub use issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};
 pub use metadata::{AuthorizationServerMetadata, PublicUrl};
+pub use playground::PlaygroundError;
 pub use renewal::RenewError;
 pub use reseal::{Reseal, ResealError};
 pub use rings::{OrganizationIssuer, StartError};

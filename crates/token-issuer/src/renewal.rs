@@ -22,7 +22,7 @@ use storage::{Clock, SessionId, StorageError, Timestamp, Versioned};
 
 use crate::audiences::Renewal;
 use crate::checking::{CheckTokenError, CheckedToken, GenuineToken, InactiveToken, is_reference};
-use crate::claims::{Chain, Descent, SignedToken, reference_of};
+use crate::claims::{Chain, Client, Descent, SignedToken, reference_of};
 use crate::issuance::{IssueError, IssuedToken, Origin, TokenIssuer};
 use crate::refusals;
 use crate::rings::{OrganizationIssuer, Ring};
@@ -258,9 +258,9 @@ impl TokenIssuer {
         held: &Renewable,
     ) -> Result<SignedToken, IssueError> {
         let grant = self.granted(caller, ring, request).await?;
-        let asked_by = (caller.organization_slug(), caller.key());
+        let client = Client::of(caller);
         let place = (held.next, Descent::Renewal(held.chain));
-        let claims = self.claims_of(ring, asked_by, grant, place).await?;
+        let claims = self.claims_of(ring, client, grant, place).await?;
         Ok(claims.sign(ring)?)
     }
 

@@ -3,6 +3,9 @@
 mod api_keys;
 mod attacks;
 mod profile;
+mod playground;
+mod sessions;
+mod tokens;
 
 use key_admin::KeyFilter;
 

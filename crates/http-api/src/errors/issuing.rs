@@ -5,7 +5,8 @@ use key_admin::{AuthenticateError, FurtherUseError};
 use policy::{CompileError, Denial, PolicyFault, ReasonKind, ScopeNotGranted};
 use token_issuer::sessions::{FindError, RecordError, RevokeError, RevokeTokenError};
 use token_issuer::{
-    BatchError, CheckTokenError, ExplainError, IssueError, RenewError, SimulateError,
+    BatchError, CheckTokenError, ExplainError, InspectError, IssueError, PlaygroundError,
+    RenewError, SimulateError,
 };
 
 use super::{conflict, forbidden, invalid_policy, sentence};
@@ -156,6 +157,36 @@ impl From<ExplainError> for Problem {
             E::Issuer(error) => error.into(),
             E::Json(error) => Self::internal(&error),
             E::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<PlaygroundError> for Problem {
+    fn from(error: PlaygroundError) -> Self {
+        use PlaygroundError as E;
+        match error {
+            E::Key(error) => error.into(),
+            // Nobody presented the key: what is wrong with it is no failure to authenticate.
+            E::KeyState(error) => match error.refusal() {
+                Some(code) => conflict(code, &error),
+                None => error.into(),
+            },
+            E::NotPermitted(error) => error.into(),
+            E::Issue(error) => error.into(),
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<InspectError> for Problem {
+    fn from(error: InspectError) -> Self {
+        use CheckTokenError as Check;
+        match error {
+            InspectError::Session(error) => error.into(),
+            InspectError::Check(Check::Rings(error)) => error.into(),
+            InspectError::Check(Check::Storage(error)) => error.into(),
+            // What is wrong with the token is the answer; this is an organization that has gone meanwhile.
+            InspectError::Check(Check::Inactive(_)) => Self::internal(&error),
         }
     }
 }

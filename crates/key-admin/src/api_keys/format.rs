@@ -27,6 +27,9 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 pub struct ApiKeyId([u8; ID_LENGTH]);
 
 impl ApiKeyId {
+    /// Stands where a key would be named, for what is shown without one. No key has it: one in 2^71 would.
+    pub const NO_KEY: Self = Self([b'0'; ID_LENGTH]);
+
     /// The 12 characters, as the key itself and the database hold them.
     pub fn as_str(&self) -> &str {
         // Only base62 characters get in.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use storage::{Conn, OrganizationId, PrincipalId, StorageError, Timestamp};
 
@@ -112,6 +114,27 @@ impl KeyAdmin {
         let now = self.clock.now();
         let mut read = self.database.read().await?;
         store::listing::get(read.conn(), organization, id, now).await
+    }
+
+    /// These keys of the organization, as far as it has them.
+    pub async fn get_keys(
+        &self,
+        organization: OrganizationId,
+        ids: impl IntoIterator<Item = ApiKeyId> + Send,
+    ) -> Result<BTreeMap<ApiKeyId, ListedKey>, StorageError> {
+        let now = self.clock.now();
+        let ids: Vec<ApiKeyId> = ids.into_iter().collect();
+        let mut found = BTreeMap::new();
+        let mut read = self.database.read().await?;
+        for id in ids {
+            if found.contains_key(&id) {
+                continue;
+            }
+            if let Some(key) = store::listing::get(read.conn(), organization, id, now).await? {
+                found.insert(id, key);
+            }
+        }
+        Ok(found)
     }
 
     /// The organization's keys, newest first: at most `limit` (1 to [`MAX_PAGE`]; other numbers are brought there),

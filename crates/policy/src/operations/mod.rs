@@ -15,7 +15,8 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use key_admin::users::UserRole;
-use key_admin::{ApiKeyContext, Permission, SignedIn};
+use key_admin::{ApiKeyContext, Permission, SignedIn, Slug};
+use storage::OrganizationId;
 
 use crate::casbin_engine::{Act, Engine, EngineError, Entity, Rules};
 
@@ -61,6 +62,53 @@ impl<M> Deref for PermittedPerson<M> {
 
     fn deref(&self) -> &SignedIn {
         &self.person
+    }
+}
+
+/// Whoever may do the operation `M`: for what asks of both the same.
+#[derive(Debug)]
+pub enum PermittedAsker<'a, M> {
+    /// A caller with an API key.
+    Key(&'a Permitted<M>),
+    /// A person in the console.
+    Person(&'a PermittedPerson<M>),
+}
+
+impl<M> PermittedAsker<'_, M> {
+    /// The organization's identifier.
+    pub fn organization_id(&self) -> OrganizationId {
+        match self {
+            Self::Key(caller) => caller.organization(),
+            Self::Person(person) => person.organization_id(),
+        }
+    }
+
+    /// The organization's name in URLs.
+    pub fn organization_slug(&self) -> &Slug {
+        match self {
+            Self::Key(caller) => caller.organization_slug(),
+            Self::Person(person) => &person.organization().slug,
+        }
+    }
+
+    /// The calling key; `None` for a person.
+    pub fn key(&self) -> Option<&ApiKeyContext> {
+        match self {
+            Self::Key(caller) => Some(caller),
+            Self::Person(_) => None,
+        }
+    }
+}
+
+impl<'a, M> From<&'a Permitted<M>> for PermittedAsker<'a, M> {
+    fn from(caller: &'a Permitted<M>) -> Self {
+        Self::Key(caller)
+    }
+}
+
+impl<'a, M> From<&'a PermittedPerson<M>> for PermittedAsker<'a, M> {
+    fn from(person: &'a PermittedPerson<M>) -> Self {
+        Self::Person(person)
     }
 }
 

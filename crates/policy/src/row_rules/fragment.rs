@@ -4,7 +4,7 @@ use super::{
     claims::TokenClaims,
     filter::CompiledRowRules,
     name::{IdentifierQuote, SqlName, TableName},
-    render::{Dialect, any_rule, condition},
+    render::{Dialect, NO_ROWS, any_rule, condition},
 };
 use crate::attributes::Scalar;
 
@@ -42,6 +42,13 @@ pub struct WhereFragment {
     /// The values, in the order of their placeholders. They serialize as JSON; bind each as its own type, a date as
     /// a date where the database has such a type.
     pub binds: Vec<Scalar>,
+}
+
+impl WhereFragment {
+    /// Is there no row that meets it, whatever the table holds?
+    pub fn shows_nothing(&self) -> bool {
+        self.sql == NO_ROWS
+    }
 }
 
 /// Which rows of `table` the token may see; `1 = 0` when none.

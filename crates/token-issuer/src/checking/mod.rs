@@ -4,6 +4,7 @@
 //! twice anywhere, no leeway on `exp`, the audience that the signing key belongs to, and a session that is recorded
 //! with that key and has not been revoked.
 
+mod inspect;
 mod strict;
 
 use std::sync::Arc;
@@ -25,6 +26,9 @@ use crate::issuance::TokenIssuer;
 use crate::rings::{OrganizationIssuer, Ring, Shape, StartError};
 use crate::sessions::{self, Session};
 use crate::signing_keys::VerifyingKey;
+pub use inspect::{
+    InspectError, Inspection, NamedKey, PresentedKind, SignatureCheck, TokenProblem,
+};
 use strict::Strict;
 
 /// Seconds by which the clock of the node that issued may be ahead of this one.

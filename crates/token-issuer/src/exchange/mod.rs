@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use storage::SessionId;
 
 use crate::checking::{CheckTokenError, InactiveToken};
-use crate::claims::{Descent, SignedToken};
+use crate::claims::{Client, Descent, SignedToken};
 use crate::issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};
 use crate::refusals;
 use crate::rings::Shape;
@@ -127,7 +127,7 @@ impl TokenIssuer {
     ) -> Result<Whole, ExchangeError> {
         // Before the token is looked at: a cutoff that is set from here on is later than this id, and voids it.
         let part = SessionId::new(&*self.clock);
-        let issuer = self.issuer_of(caller).await?;
+        let issuer = self.issuer_of(caller.organization_slug()).await?;
         let checked = self.check_token(caller.organization_slug(), token).await?;
         let ring = issuer.value.ring_of(checked.session.audience);
         match ring.map(|ring| &ring.shape) {
@@ -146,7 +146,7 @@ impl TokenIssuer {
         let request = wanted.of_token(whole);
         let left = whole.ends_at().unix_seconds() - self.clock.now().unix_seconds();
         whole.covers_request(&request, left)?;
-        let issuer = self.issuer_of(caller).await?;
+        let issuer = self.issuer_of(caller.organization_slug()).await?;
         let (ring, grant) = self.decide(caller, &issuer.value, request).await?;
         if !matches!(ring.shape, Shape::Standard) {
             return Err(ExchangeError::Form);
@@ -156,13 +156,13 @@ impl TokenIssuer {
             grant = grant.narrowed_to_scope(scope).map_err(IssueError::from)?;
         }
         whole.covers_grant(&grant)?;
-        let asked_by = (caller.organization_slug(), caller.key());
+        let client = Client::of(caller);
         let part = Descent::Part {
             root: whole.root(),
             not_after: whole.ends_at(),
         };
         let place = (whole.part(), part);
-        let claims = self.claims_of(ring, asked_by, grant, place).await?;
+        let claims = self.claims_of(ring, client, grant, place).await?;
         Ok(claims.sign(ring).map_err(IssueError::from)?)
     }
 

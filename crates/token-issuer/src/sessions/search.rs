@@ -193,6 +193,17 @@ impl TokenIssuer {
         }
     }
 
+    /// How many sessions there are like this, counted up to `limit`.
+    pub async fn count_sessions(
+        &self,
+        organization: OrganizationId,
+        filter: &SessionFilter,
+        limit: u32,
+    ) -> Result<usize, FindError> {
+        let found = self.find_sessions(organization, filter, None, limit);
+        Ok(found.await?.len())
+    }
+
     /// One session of the organization; `None` when it has no such session.
     pub async fn find_session(
         &self,

@@ -14,11 +14,11 @@ mod report;
 
 use std::sync::Arc;
 
+use key_admin::ApiKeyId;
 use key_admin::api_keys::find_key;
-use key_admin::{ApiKeyContext, ApiKeyId};
 use policy::operations::markers::SimulatePolicy;
-use policy::{CompileError, Permitted, PolicyDocument, PolicyError, compile_aside};
-use storage::{SessionId, StorageError, Timestamp};
+use policy::{CompileError, PermittedAsker, PolicyDocument, PolicyError, compile_aside};
+use storage::{OrganizationId, SessionId, StorageError, Timestamp};
 
 use crate::issuance::{IssueError, TokenIssuer};
 use crate::sessions::CannotHash;
@@ -78,9 +78,10 @@ impl TokenIssuer {
     /// Tells what the candidate would change for sessions of the caller's organization.
     pub async fn simulate(
         &self,
-        caller: &Permitted<SimulatePolicy>,
+        caller: impl Into<PermittedAsker<'_, SimulatePolicy>>,
         request: SimulationRequest,
     ) -> Result<SimulationReport, SimulateError> {
+        let caller = caller.into();
         let period = Period {
             since: request.since.unwrap_or(Timestamp::from_unix_seconds(0)),
             until: request.until.unwrap_or(NO_END),
@@ -88,7 +89,7 @@ impl TokenIssuer {
                 .api_key
                 .map_or_else(String::new, |id| id.as_str().to_owned()),
         };
-        let organization = caller.organization();
+        let organization = caller.organization_id();
         let current = self.policy.snapshot(organization).await?;
         let candidate = compile_aside(request.candidate, current.version()).await;
         let policies = (
@@ -96,7 +97,7 @@ impl TokenIssuer {
             Arc::new(candidate.map_err(SimulateError::Candidate)?),
         );
         let issuer = self
-            .issuer_of(caller)
+            .issuer_of(caller.organization_slug())
             .await
             .map_err(SimulateError::Issuer)?;
         let audiences = issuer.value.rings().map(|ring| ring.audience.clone());
@@ -107,12 +108,13 @@ impl TokenIssuer {
         let mut left = request.last.min(MAX_SESSIONS);
         while left > 0 {
             let sessions = self
-                .sessions(caller, &period, before, left.min(PAGE))
+                .sessions(organization, &period, before, left.min(PAGE))
                 .await?;
             let Some(last) = sessions.last() else { break };
             before = last.id;
             left = left.saturating_sub(u32::try_from(sessions.len()).unwrap_or(u32::MAX));
-            self.add_keys(caller, &sessions, &mut simulation).await?;
+            self.add_keys(organization, &sessions, &mut simulation)
+                .await?;
             let work = move || {
                 for session in &sessions {
                     simulation.replay(session);
@@ -127,19 +129,19 @@ impl TokenIssuer {
 
     async fn sessions(
         &self,
-        caller: &ApiKeyContext,
+        organization: OrganizationId,
         period: &Period,
         before: SessionId,
         limit: u32,
     ) -> Result<Vec<RecordedSession>, StorageError> {
         let mut read = self.rings.database().read().await?;
-        page(read.conn(), caller.organization(), period, before, limit).await
+        page(read.conn(), organization, period, before, limit).await
     }
 
     /// Each key's limits as they are now.
     async fn add_keys(
         &self,
-        caller: &ApiKeyContext,
+        organization: OrganizationId,
         sessions: &[RecordedSession],
         simulation: &mut Simulation,
     ) -> Result<(), StorageError> {
@@ -151,7 +153,7 @@ impl TokenIssuer {
             let id = ApiKeyId::from_characters(key)
                 .ok_or_else(|| StorageError::corrupt("API key id of a session", "not an id"))?;
             let mut read = self.rings.database().read().await?;
-            let found = find_key(read.conn(), caller.organization(), id).await?;
+            let found = find_key(read.conn(), organization, id).await?;
             simulation.add_key(id, found.map(|key| key.ceiling));
         }
         Ok(())

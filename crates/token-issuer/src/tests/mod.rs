@@ -5,11 +5,14 @@ mod checking;
 mod cutoffs;
 mod exchanging;
 mod explaining;
+mod explaining_to_people;
 mod finding;
 mod forgetting;
+mod inspecting;
 mod installation_keys;
 mod issuing;
 mod organizations;
+mod playground;
 mod published;
 mod renewing;
 mod renewing_refused;
@@ -26,10 +29,11 @@ mod usage;
 use std::sync::Arc;
 use std::time::Duration;
 
+use key_admin::sign_in::{Browser, PasswordSignIn};
 use key_admin::users::Email;
 use key_admin::{
     Act, ApiKeyContext, Asker, KeyAdminSettings, KeyCeiling, MasterSecret, MasterSecrets,
-    NewApiKey, Organization, Permission, PresentedKey, Slug,
+    NewApiKey, Organization, Permission, PresentedKey, SignedIn, Slug,
 };
 use policy::operations::markers::IssueSessionToken;
 use policy::{GrantRequest, Permitted, Resource};
@@ -98,6 +102,17 @@ impl App {
             },
         };
         self.services.issuer.issue(caller, request).await
+    }
+}
+
+/// Signs somebody in with the password of all owners here.
+async fn signed_in(services: &Services, email: &str) -> SignedIn {
+    let browser = Browser::new("192.0.2.1".parse().unwrap(), "a browser", None);
+    let password = "correct horse battery".into();
+    let signed_in = services.keys.sign_in(&browser, email, password).await;
+    match signed_in.unwrap() {
+        PasswordSignIn::Done(session) => services.authorizer.with_permissions(session.person),
+        PasswordSignIn::SecondFactor(_) => panic!("there is no second factor"),
     }
 }
 
