@@ -1,4 +1,5 @@
-//! Many rows in one statement. The engines read a JSON list differently, so the text is written for each.
+//! Many rows, or rows for many keys, in one statement. The engines read a JSON list differently, so the text is written
+//! for each.
 
 use crate::{Conn, StorageError};
 
@@ -26,4 +27,16 @@ pub async fn execute_batch(conn: Conn<'_>, sql: BatchSql, rows: &str) -> Result<
             .rows_affected(),
     };
     Ok(changed)
+}
+
+/// Runs a query with a text for each engine ([`BatchSql`]); the answer is any number of rows.
+#[macro_export]
+macro_rules! fetch_batch {
+    ($conn:expr, $row:ty, $sql:expr $(, $arg:expr)* $(,)?) => {
+        match $conn {
+            $crate::Conn::Sqlite(c) => $crate::sqlx::query_as::<_, $row>($sql.sqlite)$(.bind($arg))*.fetch_all(c).await,
+            $crate::Conn::Postgres(c) => $crate::sqlx::query_as::<_, $row>($sql.postgres)$(.bind($arg))*.fetch_all(c).await,
+        }
+        .map_err($crate::StorageError::from)
+    };
 }

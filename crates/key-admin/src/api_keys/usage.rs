@@ -1,7 +1,9 @@
 //! How much a key is used. Counted by the `token-issuer` crate, in the transaction of the session rows.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use storage::{Conn, OrganizationId, StorageError, Timestamp, fetch_all};
+use storage::{BatchSql, Conn, OrganizationId, StorageError, Timestamp, fetch_all, fetch_batch};
 
 use super::{ApiKeyId, TokenCounts};
 use crate::KeyAdmin;
@@ -39,6 +41,13 @@ pub fn day_of(at: Timestamp) -> String {
     text
 }
 
+/// Today and the days before it, oldest first.
+fn last_days(now: Timestamp, days: i64) -> impl Iterator<Item = String> {
+    (0..days)
+        .rev()
+        .map(move |ago| day_of(now.plus_seconds(-ago * DAY_SECONDS)))
+}
+
 /// The first of the days that are told apart.
 pub(super) fn first_day(now: Timestamp) -> String {
     day_of(now.plus_seconds(-(DAYS - 1) * DAY_SECONDS))
@@ -57,8 +66,7 @@ impl KeyAdmin {
         };
         let mut read = self.database.read().await?;
         let counted = days(read.conn(), organization, id, &first_day(now)).await?;
-        let days = (0..DAYS).rev().map(|ago| {
-            let day = day_of(now.plus_seconds(-ago * DAY_SECONDS));
+        let days = last_days(now, DAYS).map(|day| {
             let found = counted.iter().find(|(counted, _)| *counted == day);
             DayUsage {
                 tokens_issued: found.map_or(0, |(_, tokens)| *tokens),
@@ -72,6 +80,60 @@ impl KeyAdmin {
             days: days.collect(),
         }))
     }
+
+    /// How many tokens each of these keys issued, today and on the days before it, `days` of them, at most 30: oldest
+    /// first, without gaps. Keys that issued nothing are not in the answer, nor those of other organizations.
+    pub async fn usage_of_keys(
+        &self,
+        organization: OrganizationId,
+        ids: &[ApiKeyId],
+        days: u8,
+    ) -> Result<BTreeMap<ApiKeyId, Vec<i64>>, StorageError> {
+        let days: Vec<String> =
+            last_days(self.clock.now(), i64::from(days).clamp(1, DAYS)).collect();
+        let Some(first) = days.first() else {
+            return Ok(BTreeMap::new());
+        };
+        let mut read = self.database.read().await?;
+        let mut usage: BTreeMap<ApiKeyId, Vec<i64>> = BTreeMap::new();
+        for (id, day, tokens) in days_of_keys(read.conn(), organization, ids, first).await? {
+            let id = ApiKeyId::from_characters(&id)
+                .ok_or_else(|| StorageError::corrupt("API key of a count", &id))?;
+            let counts = usage.entry(id).or_insert_with(|| vec![0; days.len()]);
+            // The clock of another node may be on the next day already.
+            if let Ok(place) = days.binary_search(&day) {
+                counts[place] = tokens;
+            }
+        }
+        Ok(usage)
+    }
+}
+
+const DAYS_OF_KEYS: BatchSql = BatchSql {
+    sqlite: "select api_key_id, day, tokens_issued from api_key_usage_days
+             where api_key_id in (select value from json_each($1)) and organization_id = $2 and day >= $3
+             order by api_key_id, day",
+    postgres: "select api_key_id, day, tokens_issued from api_key_usage_days
+               where api_key_id in (select jsonb_array_elements_text($1::jsonb)) and organization_id = $2 and day >= $3
+               order by api_key_id, day",
+};
+
+async fn days_of_keys(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    ids: &[ApiKeyId],
+    first: &str,
+) -> Result<Vec<(String, String, i64)>, StorageError> {
+    let ids: Vec<&str> = ids.iter().map(ApiKeyId::as_str).collect();
+    let ids = serde_json::to_string(&ids).map_err(|error| StorageError::corrupt("ids", error))?;
+    fetch_batch!(
+        conn,
+        (String, String, i64),
+        DAYS_OF_KEYS,
+        &ids,
+        organization,
+        first,
+    )
 }
 
 async fn days(

@@ -226,3 +226,55 @@ async fn usage_is_read_per_day_and_in_sum() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn usage_of_many_keys_is_read_at_once() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let often = app.creates_key("often").await.key.id;
+        let once = app.creates_key("once").await.key.id;
+        let unasked = app.creates_key("unasked").await.key.id;
+        let idle = app.creates_key("idle").await.key.id;
+        // The clock stands at 2026-01-01; another node's is ahead.
+        let days = [
+            ("2026-01-02", 7),
+            ("2026-01-01", 1),
+            ("2025-12-31", 10),
+            ("2025-12-02", 1_000),
+        ];
+        app.used(often, &days).await;
+        app.used(once, &[("2025-12-03", 5)]).await;
+        app.used(unasked, &[("2026-01-01", 5)]).await;
+        let keys = &app.node.keys;
+        let asked = [often, once, idle];
+
+        let usage = keys
+            .usage_of_keys(app.organization, &asked, 30)
+            .await
+            .unwrap();
+        assert_eq!(
+            usage
+                .keys()
+                .copied()
+                .collect::<std::collections::BTreeSet<_>>(),
+            [often, once].into()
+        );
+        let counts = &usage[&often];
+        assert_eq!((counts.len(), counts[28], counts[29]), (30, 10, 1));
+        assert_eq!(counts.iter().sum::<i64>(), 11);
+        assert_eq!((usage[&once][0], usage[&once].iter().sum::<i64>()), (5, 5));
+
+        let short = keys
+            .usage_of_keys(app.organization, &asked, 2)
+            .await
+            .unwrap();
+        assert_eq!(short, [(often, vec![10, 1])].into());
+        let none = keys.usage_of_keys(app.organization, &[], 30).await.unwrap();
+        assert!(none.is_empty());
+        let elsewhere =
+            crate::testing::add_organization(&app.database, &*app.clock, "globex").await;
+        let foreign = keys.usage_of_keys(elsewhere, &asked, 30).await.unwrap();
+        assert!(foreign.is_empty());
+    })
+    .await;
+}
