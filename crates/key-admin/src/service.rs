@@ -4,6 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use storage::{ChangeFeed, Clock, Database};
 
+use crate::activity::Activity;
 use crate::api_keys::{Authenticator, AuthenticatorSettings};
 use crate::hashing::{HashCost, Hasher, Pepper};
 use crate::random::NoRandomness;
@@ -46,6 +47,7 @@ pub struct KeyAdmin {
     pub(crate) settings: KeyAdminSettings,
     pub(crate) authenticator: Authenticator,
     refusals: Arc<RefusalLog>,
+    pub(crate) activity: Arc<Activity>,
 }
 
 impl KeyAdmin {
@@ -62,7 +64,9 @@ impl KeyAdmin {
             cost: settings.api_key_hash,
             failure_limit: settings.failed_credentials,
         };
-        let refusals = Arc::new(RefusalLog::new(database.clone(), clock.clone()));
+        let activity = Arc::new(Activity::new(database.clone(), clock.clone()));
+        let refusals = RefusalLog::new(database.clone(), clock.clone(), activity.clone());
+        let refusals = Arc::new(refusals);
         let authenticator = Authenticator::new(
             (database.clone(), feed.clone()),
             clock.clone(),
@@ -78,6 +82,7 @@ impl KeyAdmin {
             settings,
             authenticator,
             refusals,
+            activity,
         })
     }
 

@@ -2,11 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use key_admin::ApiKeyId;
 use key_admin::api_keys::day_of;
 use serde::Serialize;
-use storage::{StorageError, Timestamp, Transaction};
+use storage::{OrganizationId, StorageError, Timestamp, Transaction};
 
 use super::{SessionRow, store};
+use crate::TokenIssuer;
+
+impl TokenIssuer {
+    /// How many tokens the organization's key has issued since a time, as far as their sessions are not forgotten yet.
+    pub async fn tokens_issued_since(
+        &self,
+        organization: OrganizationId,
+        key: ApiKeyId,
+        since: Timestamp,
+    ) -> Result<u64, StorageError> {
+        let mut read = self.database.read().await?;
+        store::count_of_key(read.conn(), organization, key, since).await
+    }
+}
 
 /// What a group adds to a key's count.
 #[derive(Debug, PartialEq, Eq, Serialize)]

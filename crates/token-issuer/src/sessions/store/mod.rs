@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 use storage::{
     AudienceId, BatchSql, Conn, OrganizationId, SessionId, StorageError, Timestamp, execute,
-    execute_batch, fetch_all, fetch_optional,
+    execute_batch, fetch_all, fetch_one, fetch_optional,
 };
 
 use super::Session;
@@ -277,4 +277,24 @@ pub(crate) async fn page(
         &period.api_key,
         i64::from(limit),
     )
+}
+
+/// How many sessions the key has begun since a time.
+pub(super) async fn count_of_key(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    key: ApiKeyId,
+    since: Timestamp,
+) -> Result<u64, StorageError> {
+    let (sessions,) = fetch_one!(
+        conn,
+        (i64,),
+        "select count(*) from sessions
+         where organization_id = $1 and id >= $2 and issued_at >= $3 and api_key_id = $4",
+        organization,
+        SessionId::first_at(since.plus_seconds(-ID_SLACK_SECONDS)),
+        since,
+        key.as_str(),
+    )?;
+    Ok(sessions.unsigned_abs())
 }
