@@ -166,11 +166,15 @@ async fn keep_presence(services: Arc<Services>, name: String, leave: Cancellatio
     }
 }
 
-/// Forgets sessions and activity that ended long ago. Every node does; what one has removed, the others do not find.
+/// Forgets sessions and activity that are long over, and what is left of people's sign-ins. Every node does; what one has
+/// removed, the others do not find.
 async fn forget_sessions(services: Arc<Services>, retention_days: u32) {
     let mut ticks = tokio::time::interval(FORGET_SESSIONS_EVERY);
     loop {
         ticks.tick().await;
+        if let Err(error) = services.keys.forget_sign_ins().await {
+            tracing::error!(%error, "what is left of old sign-ins could not be forgotten");
+        }
         match services.issuer.forget_sessions(retention_days).await {
             Ok(0) => {}
             Ok(sessions) => tracing::info!(sessions, "old sessions were forgotten"),

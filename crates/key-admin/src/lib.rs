@@ -6,7 +6,7 @@
 //! | [`users`], [`service_accounts`] | people with a console login; programs |
 //! | [`principals`] | what both have in common: state, keys, removal |
 //! | [`api_keys`] | the key format, creation, authentication: [`PresentedKey`] → [`ApiKeyContext`] |
-//! | [`sign_in`] | people in the console |
+//! | [`sign_in`] | people in the console: passwords, second factors, providers, sessions |
 //! | [`permissions`] | what a caller may do, in the words of the API |
 //! | [`activity`] | how much is issued and refused, minute by minute |
 //! | [`audit`] | what was done, by whom, to what |
@@ -15,6 +15,7 @@
 //! | [`refusals`] | what was refused to whoever has proven a key: some of it, for the audit trail |
 //! | [`rate_limit`] | token buckets in bounded memory |
 //! | [`secrets`], [`random`] | the master secret and what is derived from it; the operating system's generator |
+//! | [`sealing`] | secrets at rest |
 //!
 //! [`KeyAdmin`] is the service. It answers *who* asks. What may be granted is for the `policy` crate to decide.
 
@@ -31,6 +32,7 @@ pub mod principals;
 pub mod random;
 pub mod rate_limit;
 pub mod refusals;
+pub mod sealing;
 pub mod secrets;
 mod service;
 pub mod service_accounts;
@@ -52,7 +54,7 @@ pub use permissions::Permission;
 pub use principals::{Deletion, PrincipalPage, PrincipalState};
 pub use refusals::{Refusal, RefusalLog};
 pub use secrets::{MasterSecret, MasterSecrets};
-pub use service::{KeyAdmin, KeyAdminSettings};
+pub use service::{KeyAdmin, KeyAdminSecrets, KeyAdminSettings};
 pub use service_accounts::{ServiceAccount, ServiceAccountChange, ServiceAccountError};
 pub use sign_in::SignedIn;
 pub use users::{NewUser, User, UserChange, UserError, UserRole};

@@ -10,7 +10,11 @@ use crate::hashing::{HashCost, Hasher, Pepper};
 use crate::random::NoRandomness;
 use crate::rate_limit::RateLimit;
 use crate::refusals::RefusalLog;
-use crate::{ApiKeyContext, ApiKeyId, AuthenticateError, FurtherUseError, PresentedKey};
+use crate::sealing::{CannotOpen, Sealer};
+use crate::sign_in::{SignInSettings, Throttle};
+use crate::{
+    ApiKeyContext, ApiKeyId, AuthenticateError, FurtherUseError, MasterSecret, PresentedKey,
+};
 
 /// What an operator may set.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +26,8 @@ pub struct KeyAdminSettings {
     pub api_key_hash: HashCost,
     /// How often one client address may present a key that turns out wrong.
     pub failed_credentials: RateLimit,
+    /// People in the console.
+    pub sign_in: SignInSettings,
 }
 
 impl Default for KeyAdminSettings {
@@ -33,7 +39,27 @@ impl Default for KeyAdminSettings {
                 per_minute: 60,
                 burst: 60,
             },
+            sign_in: SignInSettings::default(),
         }
+    }
+}
+
+/// The installation's own secrets, as far as this crate uses them.
+#[derive(Debug)]
+pub struct KeyAdminSecrets {
+    /// Keys the hashes of credentials.
+    pub pepper: Pepper,
+    /// Seals what must be read again.
+    pub sealer: Sealer,
+}
+
+impl KeyAdminSecrets {
+    /// Those of an installation whose pepper comes from its master secret.
+    pub fn derived(master: &MasterSecret) -> Result<Self, CannotOpen> {
+        Ok(Self {
+            pepper: Pepper::derived(master),
+            sealer: Sealer::new(master)?,
+        })
     }
 }
 
@@ -46,6 +72,8 @@ pub struct KeyAdmin {
     pub(crate) hasher: Hasher,
     pub(crate) settings: KeyAdminSettings,
     pub(crate) authenticator: Authenticator,
+    pub(crate) sealer: Sealer,
+    pub(crate) throttle: Throttle,
     refusals: Arc<RefusalLog>,
     pub(crate) activity: Arc<Activity>,
 }
@@ -56,10 +84,10 @@ impl KeyAdmin {
         database: Database,
         feed: Arc<ChangeFeed>,
         clock: Arc<dyn Clock>,
-        pepper: Pepper,
+        secrets: KeyAdminSecrets,
         settings: KeyAdminSettings,
     ) -> Result<Self, NoRandomness> {
-        let hasher = Hasher::new(pepper);
+        let hasher = Hasher::new(secrets.pepper);
         let authentication = AuthenticatorSettings {
             cost: settings.api_key_hash,
             failure_limit: settings.failed_credentials,
@@ -74,7 +102,10 @@ impl KeyAdmin {
             authentication,
             refusals.clone(),
         )?;
+        let throttle = Throttle::new(database.clone(), clock.clone(), settings.sign_in);
         Ok(Self {
+            throttle,
+            sealer: secrets.sealer,
             database,
             feed,
             clock,

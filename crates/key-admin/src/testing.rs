@@ -10,11 +10,10 @@ use storage::{
     record_change,
 };
 
-use crate::hashing::Pepper;
 use crate::{
-    Act, ApiKeyContext, Asker, AuthenticateError, CreatedKey, KeyAdmin, KeyAdminSettings,
-    KeyCeiling, KeyFilter, ListedKey, MasterSecret, NewApiKey, Organization, Permission,
-    PresentedKey, Slug, UserRole,
+    Act, ApiKeyContext, Asker, AuthenticateError, CreatedKey, KeyAdmin, KeyAdminSecrets,
+    KeyAdminSettings, KeyCeiling, KeyFilter, ListedKey, MasterSecret, NewApiKey, Organization,
+    Permission, PresentedKey, Slug, UserRole,
 };
 
 pub(crate) const MASTER: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -151,8 +150,8 @@ impl Node {
         settings: KeyAdminSettings,
     ) -> Self {
         let feed = ChangeFeed::start(database.clone(), bound).await.unwrap();
-        let pepper = Pepper::derived(&MasterSecret::parse(master).unwrap());
-        let keys = KeyAdmin::new(database.clone(), feed.clone(), clock, pepper, settings).unwrap();
+        let secrets = KeyAdminSecrets::derived(&MasterSecret::parse(master).unwrap()).unwrap();
+        let keys = KeyAdmin::new(database.clone(), feed.clone(), clock, secrets, settings).unwrap();
         Self { feed, keys }
     }
 

@@ -2,7 +2,7 @@
 //! hashes sensitive attributes.
 //!
 //! What they hash cannot be hashed again, so they must stay when the master secret changes. They are random, made at
-//! the first start, and kept in the database, [sealed](crate::sealing) under the master secret like signing keys.
+//! the first start, and kept in the database, [sealed](key_admin::sealing) under the master secret like signing keys.
 //! Installations that are older than this once derived them from their master secret; at their next start those very
 //! keys are kept for good.
 
@@ -12,11 +12,11 @@ use key_admin::{MasterSecret, MasterSecrets, random};
 use secrecy::{ExposeSecret, SecretBox, SecretSlice};
 use storage::{Conn, Database, StorageError, Transaction, execute, fetch_all};
 
-use crate::reseal::SealedRow;
 use crate::rings::StartError;
-use crate::sealing::{SealedUnder, Sealer};
 use crate::sessions::AttributeHasher;
 use crate::signing_keys;
+use key_admin::sealing::SealedRow;
+use key_admin::sealing::{SealedUnder, Sealer};
 
 /// The keys, opened.
 #[derive(Debug)]

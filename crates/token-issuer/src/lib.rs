@@ -19,7 +19,7 @@
 //! | [`audiences`] | who tokens are for, and how long they live |
 //! | [`signing_keys`] | key rings: generation, sealing at rest, JWKS |
 //! | [`claims`] | the payload of a token (RFC 9068) |
-//! | [`installation_keys`], [`sealing`], [`reseal`] | secrets at rest, and changing the master secret |
+//! | [`installation_keys`], [`key_admin::sealing`], [`reseal`] | secrets at rest, and changing the master secret |
 //! | [`sessions`] | one row per token, written in groups |
 //! | [`renewal`] | a token that is about to end becomes the next one |
 //! | `revocation` | what is void before its time |
@@ -43,7 +43,6 @@ pub mod renewal;
 pub mod reseal;
 mod revocation;
 pub mod rings;
-pub mod sealing;
 pub mod services;
 pub mod sessions;
 pub mod signing_keys;

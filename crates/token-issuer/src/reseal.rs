@@ -6,27 +6,16 @@
 //!
 //! A new sealed column joins by a variant of [`SealedColumn`] and two functions in its own store.
 
-use key_admin::MasterSecrets;
+use key_admin::{MasterSecrets, sign_in};
 use storage::{Conn, Database, StorageError, hold_changes};
 
 use crate::installation_keys::{self, InstallationKeys};
 use crate::rings::StartError;
-use crate::sealing::{CannotReseal, CannotSeal, Sealer};
 use crate::signing_keys;
+use key_admin::sealing::{CannotReseal, CannotSeal, SealedRow, Sealer};
 
 /// Rows in one transaction. Other changes wait for its end.
 const BATCH_ROWS: i64 = 50;
-
-/// A sealed value in its row.
-#[derive(Debug)]
-pub(crate) struct SealedRow {
-    /// The row's key as text. Rows are read in its order.
-    pub(crate) key: String,
-    /// What the value is bound to.
-    pub(crate) identity: String,
-    /// The value.
-    pub(crate) sealed: Vec<u8>,
-}
 
 /// Where sealed values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,17 +24,24 @@ pub enum SealedColumn {
     InstallationKeys,
     /// Private [signing keys](crate::signing_keys) and shared secrets, retired ones included.
     SigningKeys,
+    /// What the [second factors](key_admin::sign_in) of people in the console are computed from.
+    SecondFactors,
 }
 
 impl SealedColumn {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::InstallationKeys, Self::SigningKeys];
+    pub const ALL: [Self; 3] = [
+        Self::InstallationKeys,
+        Self::SigningKeys,
+        Self::SecondFactors,
+    ];
 
     /// The table's name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InstallationKeys => "installation_keys",
             Self::SigningKeys => "signing_keys",
+            Self::SecondFactors => "second_factors",
         }
     }
 
@@ -59,6 +55,7 @@ impl SealedColumn {
         match self {
             Self::InstallationKeys => installation_keys::sealed(conn, after, limit).await,
             Self::SigningKeys => signing_keys::store::sealed(conn, after, limit).await,
+            Self::SecondFactors => sign_in::sealed(conn, after, limit).await,
         }
     }
 
@@ -72,6 +69,7 @@ impl SealedColumn {
         match self {
             Self::InstallationKeys => installation_keys::replace_sealed(conn, row, anew).await,
             Self::SigningKeys => signing_keys::store::replace_sealed(conn, row, anew).await,
+            Self::SecondFactors => sign_in::replace_sealed(conn, row, anew).await,
         }
     }
 }

@@ -19,12 +19,12 @@ use storage::{
 use crate::audiences::{self, Audience, SettingsFault, TokenFormat};
 use crate::claims::Wrapping;
 use crate::metadata::PublicUrl;
-use crate::sealing::{CannotOpen, CannotSeal, Sealer};
 use crate::sessions::{AttributeHasher, CannotHash};
 use crate::signing_keys::{
     self, HeaderExtras, KeyState, OpenedKey, RingId, SigningAlgorithm, StoredKey, VerifyingKey,
 };
 use crate::templates::{Preset, RegisteredClaims, Template};
+use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 
 /// How long verifiers may keep a JWKS, in seconds. A next key is published at least this long before it signs.
 pub const JWKS_MAX_AGE_SECONDS: u32 = 300;

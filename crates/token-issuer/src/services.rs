@@ -9,7 +9,8 @@ use key_admin::random::NoRandomness;
 use key_admin::users::{CreateUserError, Email, HashedPassword, UserRole, create_user};
 use key_admin::{
     Act, ApiKey, ApiKeyId, ApiKeyPatch, Asker, ChangeKeyError, CreateKeyError, CreatedKey, Edit,
-    KeyAdmin, KeyAdminSettings, KeyCeiling, MasterSecrets, NewApiKey, Organization, Slug,
+    KeyAdmin, KeyAdminSecrets, KeyAdminSettings, KeyCeiling, MasterSecrets, NewApiKey,
+    Organization, Slug,
 };
 use policy::{AudienceName, Authorizer, EngineError, PolicyError, PolicyService, starter_policy};
 use secrecy::SecretString;
@@ -27,10 +28,10 @@ use crate::metadata::PublicUrl;
 use crate::renewal::FailedRenewals;
 use crate::revocation::Revocations;
 use crate::rings::{Rings, StartError};
-use crate::sealing::Sealer;
 use crate::sessions::Recorder;
 use crate::signing_keys::{self, GenerateError, SigningAlgorithm};
 use crate::snapshot::Snapshots;
+use key_admin::sealing::Sealer;
 
 /// What the services are built from.
 #[derive(Debug)]
@@ -175,7 +176,10 @@ impl Services {
             database.clone(),
             feed.clone(),
             clock.clone(),
-            installation.pepper,
+            KeyAdminSecrets {
+                pepper: installation.pepper,
+                sealer: Sealer::of_both(&master).map_err(StartError::from)?,
+            },
             key_admin,
         )?;
         let policy = Arc::new(PolicyService::new(

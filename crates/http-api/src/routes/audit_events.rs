@@ -66,7 +66,7 @@ pub struct AuditEventView {
     #[schema(examples("api_key.create"))]
     action: String,
     /// Who did it: `api_key`, `user`, `command_line` for somebody on the server's machine, `server` for the server itself
-    /// by its schedule, or `finder` for whoever reported a leaked key.
+    /// by its schedule, `finder` for whoever reported a leaked key, or `stranger` for a refused sign-in to the console.
     actor_kind: String,
     /// Which API key or user; absent for all others.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
+use key_admin::sign_in::SignInSettings;
 use key_admin::{KeyAdminSettings, MasterSecrets};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -177,6 +178,16 @@ impl Config {
                 self.session_retention_days,
                 1..=36_500,
             ),
+            (
+                "keys.sign_in.idle_timeout_minutes",
+                self.keys.sign_in.idle_timeout_minutes,
+                SignInSettings::IDLE_TIMEOUT_MINUTES,
+            ),
+            (
+                "keys.sign_in.max_session_hours",
+                self.keys.sign_in.max_session_hours,
+                SignInSettings::MAX_SESSION_HOURS,
+            ),
         ];
         let mut faults: Vec<String> = numbers
             .into_iter()
@@ -198,6 +209,9 @@ impl Config {
         if self.keys.max_live_keys_per_owner == 0 {
             faults.push("`keys.max_live_keys_per_owner` is at least 1".into());
         }
+        faults.extend(self.keys.sign_in.unusable_limits().map(|name| {
+            format!("`keys.sign_in.{name}` allows at least one, at once and per minute")
+        }));
         if faults.is_empty() {
             return Ok(());
         }
@@ -462,9 +476,20 @@ mod tests {
             session_retention_days: 0,
             ..Config::default()
         });
-        let mut config = Config::default();
-        config.keys.api_key_hash.memory_kib = 1;
-        zero(config);
+        let with_keys = |change: fn(&mut KeyAdminSettings)| {
+            let mut config = Config::default();
+            change(&mut config.keys);
+            config
+        };
+        zero(with_keys(|keys| keys.api_key_hash.memory_kib = 1));
+        zero(with_keys(|keys| keys.sign_in.idle_timeout_minutes = 4));
+        zero(with_keys(|keys| keys.sign_in.max_session_hours = 0));
+        zero(with_keys(|keys| {
+            keys.sign_in.failed_sign_ins_per_client.burst = 0;
+        }));
+        zero(with_keys(|keys| {
+            keys.sign_in.failed_sign_ins_per_account.per_minute = 0;
+        }));
         assert!(Config::default().check().is_ok());
     }
 

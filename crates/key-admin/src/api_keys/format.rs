@@ -167,7 +167,7 @@ pub(super) fn checksum_of(signed: &str) -> [u8; CHECKSUM_LENGTH] {
 }
 
 /// Writes a big-endian number in base 62, most significant digit first, by long division; `number` ends as zero.
-fn write_base62(number: &mut [u8], text: &mut [u8]) {
+pub(crate) fn write_base62(number: &mut [u8], text: &mut [u8]) {
     for digit in text.iter_mut().rev() {
         let mut remainder = 0_u32;
         for byte in number.iter_mut() {

@@ -45,6 +45,7 @@ pub use ceiling::KeyCeiling;
 pub use change::{ChangeKeyError, InvalidKey, NotCovered};
 pub use context::ApiKeyContext;
 pub use create::{CreateKeyError, CreatedKey, NewApiKey};
+pub(crate) use format::write_base62;
 pub use format::{ApiKeyId, MalformedKey, PresentedKey};
 pub use leak::ReportLeakError;
 pub use list::{ExpiringKey, KeyFilter, ListedKey, MAX_PAGE, TokenCounts, find_key};

@@ -4,7 +4,7 @@ use storage::OrganizationId;
 use super::change::{ChangeKeyError, InvalidKey, check_expiry, seen};
 use super::{ApiKeyId, CreatedKey, format, store};
 use crate::audit::Act;
-use crate::{Asker, KeyAdmin};
+use crate::{Asker, KeyAdmin, SignedIn};
 
 /// The longest grace period of a rotation, in seconds: 7 days.
 pub const MAX_GRACE_SECONDS: u32 = 7 * 24 * 60 * 60;
@@ -56,5 +56,21 @@ impl KeyAdmin {
         self.commit(act, opened.tx, &after, ("api_key.rotate", detail))
             .await?;
         Ok(CreatedKey { key: after, secret })
+    }
+
+    /// May this person act with the key without its secret, as in the console's playground? Only who could give the
+    /// key a new secret may, by the same checks as [`Self::rotate_key`]. Then [`Self::resume`] gives the caller.
+    pub async fn may_use_key(
+        &self,
+        person: &SignedIn,
+        key: ApiKeyId,
+    ) -> Result<(), ChangeKeyError> {
+        let organization = person.organization_id();
+        let opened = self.open(person.into(), organization, key).await?;
+        opened.check_not_revoked()?;
+        if !opened.before.key.is_live(opened.now) {
+            return Err(ChangeKeyError::Expired);
+        }
+        Ok(opened.check_covered(&opened.before.key)?)
     }
 }

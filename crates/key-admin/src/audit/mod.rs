@@ -44,6 +44,8 @@ pub enum Actor {
     CommandLine,
     /// Somebody who found a key and proved it.
     Finder,
+    /// Somebody who has proven nothing: a sign-in that was refused.
+    Stranger,
     /// The server itself, by its schedule.
     Server,
 }
@@ -75,6 +77,7 @@ impl Actor {
             Self::User(_) => "user",
             Self::CommandLine => "command_line",
             Self::Finder => "finder",
+            Self::Stranger => "stranger",
             Self::Server => "server",
         }
     }
@@ -83,7 +86,7 @@ impl Actor {
         match self {
             Self::ApiKey(id) => id.to_string(),
             Self::User(id) => id.to_string(),
-            Self::CommandLine | Self::Finder | Self::Server => String::new(),
+            Self::CommandLine | Self::Finder | Self::Stranger | Self::Server => String::new(),
         }
     }
 }
@@ -108,9 +111,9 @@ pub struct AuditEvent {
     pub id: AuditEventId,
     /// When.
     pub at: Timestamp,
-    /// `api_key`, `user`, `command_line`, `server`, or `finder` of a leaked key.
+    /// `api_key`, `user`, `command_line`, `server`, `finder` of a leaked key, or `stranger` at the console's door.
     pub actor_kind: String,
-    /// Which one; empty for the command line and finders.
+    /// Which one; empty for the command line, finders and strangers.
     pub actor_id: String,
     /// What was done.
     pub action: String,

@@ -6,7 +6,7 @@
 //! | `store` | the SQL |
 
 mod service;
-mod store;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 

@@ -33,7 +33,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-pub(super) async fn find_by_slug(
+pub(crate) async fn find_by_slug(
     conn: Conn<'_>,
     slug: &Slug,
 ) -> Result<Option<Organization>, StorageError> {
@@ -44,7 +44,7 @@ pub(super) async fn find_by_slug(
         .transpose()
 }
 
-pub(super) async fn find(
+pub(crate) async fn find(
     conn: Conn<'_>,
     id: OrganizationId,
 ) -> Result<Option<Organization>, StorageError> {

@@ -14,7 +14,7 @@ pub(crate) use store::{NewPrincipal, insert, lock, set_name, set_state};
 
 use crate::api_keys::void_issued;
 use crate::audit::{self, Act, Deed};
-use crate::{ApiKeyId, KeyAdmin};
+use crate::{ApiKeyId, KeyAdmin, sign_in};
 
 /// Whether a user or service account, and with it its keys, may act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -110,6 +110,7 @@ pub(crate) async fn remove(
     // First its own keys: whoever makes a key with one of them holds it, and has finished when it is gone.
     store::delete_keys_of(tx.conn(), organization, id).await?;
     store::forget_creator(tx.conn(), organization, id).await?;
+    sign_in::forget_user(tx, id).await?;
     store::delete_login(tx.conn(), organization, id).await?;
     store::delete(tx.conn(), organization, id).await?;
     // Last, for the change lock that it takes.

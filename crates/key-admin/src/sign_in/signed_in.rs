@@ -16,7 +16,6 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    #[expect(dead_code, reason = "sessions are about to make it")]
     pub(super) fn new(user: User, organization: Organization, session: ConsoleSessionId) -> Self {
         Self {
             user,

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::UserError;
 
 /// An e-mail address, as far as it can be checked without sending to it. Compared in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Email(String);
 
@@ -29,6 +29,11 @@ impl Email {
     /// The address.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What stands behind the `@`.
+    pub(crate) fn domain(&self) -> &str {
+        self.0.rsplit('@').next().unwrap_or_default()
     }
 
     /// What stands before the `@`.

@@ -14,7 +14,7 @@ mod error;
 mod password;
 mod role;
 mod service;
-mod store;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
@@ -24,8 +24,11 @@ use storage::{Clock, OrganizationId, PrincipalId, StorageError, Timestamp, Trans
 pub use email::Email;
 pub use error::UserError;
 pub use password::HashedPassword;
+pub(crate) use password::NO_PASSWORD;
+pub(crate) use role::Reach;
 pub use role::UserRole;
 pub use service::{NewUser, UserChange};
+pub(crate) use service::{creation, deed, is_active_owner, shown};
 
 use crate::PrincipalState;
 use crate::audit::{self, Act};
@@ -73,7 +76,7 @@ pub async fn create_user(
 }
 
 /// Adds a new, active user.
-async fn insert(
+pub(crate) async fn insert(
     tx: &mut Transaction,
     organization: OrganizationId,
     user: &User,

@@ -10,6 +10,9 @@ use super::{Email, UserError};
 use crate::Slug;
 use crate::hashing::{HashCost, Hasher};
 
+/// In the place of a hash: this user has no password. It is no PHC string, so nothing ever verifies against it.
+pub(crate) const NO_PASSWORD: &str = "!";
+
 /// A password that fits the rules and is hashed already: hashing takes longer than a transaction should.
 pub struct HashedPassword(String);
 
@@ -31,6 +34,11 @@ impl HashedPassword {
         check(&password)?;
         check_personal(&password, [email.local_part(), organization.as_str()])?;
         Ok(Self(hasher.hash(password, HashCost::PASSWORD).await?))
+    }
+
+    /// For a user who has none and comes through a provider. What is stored is [`NO_PASSWORD`].
+    pub(crate) fn none() -> Self {
+        Self(NO_PASSWORD.to_owned())
     }
 
     /// The PHC string, for the database.

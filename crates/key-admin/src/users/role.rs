@@ -57,22 +57,22 @@ impl std::fmt::Display for UserRole {
 
 /// The strongest role that an actor may hand out, take away, or change the bearer of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reach(UserRole);
+pub(crate) struct Reach(UserRole);
 
 impl Reach {
     /// Of somebody with the role `by`. Without a role, the command line reaches everything; a key of a service account
     /// reaches what an admin does.
-    pub(super) fn of(act: &Act, by: Option<UserRole>) -> Self {
+    pub(crate) fn of(act: &Act, by: Option<UserRole>) -> Self {
         Self(match (act.actor, by) {
             (_, Some(role)) => role,
             (Actor::CommandLine, None) => UserRole::Owner,
             (Actor::ApiKey(_) | Actor::User(_), None) => UserRole::Admin,
-            // Whoever finds a key reports it and does nothing else.
-            (Actor::Finder | Actor::Server, None) => UserRole::Viewer,
+            // Whoever finds a key reports it and does nothing else; a stranger does nothing at all.
+            (Actor::Finder | Actor::Stranger | Actor::Server, None) => UserRole::Viewer,
         })
     }
 
-    pub(super) fn check(self, role: UserRole) -> Result<(), UserError> {
+    pub(crate) fn check(self, role: UserRole) -> Result<(), UserError> {
         match role {
             role if !role.is_stronger_than(self.0) => Ok(()),
             UserRole::Owner => Err(UserError::OwnersOnly),

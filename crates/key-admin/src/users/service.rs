@@ -8,7 +8,7 @@ use super::role::Reach;
 use super::{Email, HashedPassword, User, UserError, UserRole, insert, store};
 use crate::audit::{Act, Deed};
 use crate::principals::{self, Deletion, PrincipalPage, PrincipalState, checked_name};
-use crate::{ApiKeyId, KeyAdmin};
+use crate::{ApiKeyId, KeyAdmin, sign_in};
 
 /// What a new user shall be.
 #[derive(Clone, Debug)]
@@ -30,9 +30,9 @@ pub struct UserChange {
     pub name: Option<String>,
     /// What the user may do from now on.
     pub role: Option<UserRole>,
-    /// Suspending stops the user's keys at once.
+    /// Suspending stops the user's keys at once, and ends its console sessions.
     pub state: Option<PrincipalState>,
-    /// The new password.
+    /// The new password. It ends the user's console sessions.
     pub password: Option<SecretString>,
 }
 
@@ -167,7 +167,7 @@ impl KeyAdmin {
         Ok(keys.all)
     }
 
-    async fn hash_password(
+    pub(crate) async fn hash_password(
         &self,
         organization: OrganizationId,
         email: &Email,
@@ -201,10 +201,14 @@ async fn store_change(
     if let Some(password) = password {
         store::set_password(tx.conn(), organization, id, password.as_str()).await?;
     }
+    // Whoever made the change wants nobody in who came in before it.
+    if password.is_some() || after.state == PrincipalState::Suspended {
+        sign_in::end_all(tx, id).await?;
+    }
     Ok(())
 }
 
-fn is_active_owner(user: &User) -> bool {
+pub(crate) fn is_active_owner(user: &User) -> bool {
     user.role == UserRole::Owner && user.state == PrincipalState::Active
 }
 
@@ -236,12 +240,12 @@ async fn locked(
 }
 
 /// What the audit trail keeps of a user.
-fn shown(user: &User) -> Value {
+pub(crate) fn shown(user: &User) -> Value {
     json!({ "email": user.email, "name": user.name, "role": user.role, "state": user.state })
 }
 
 /// The event of a new user.
-pub(super) fn creation(user: &User) -> Deed {
+pub(crate) fn creation(user: &User) -> Deed {
     deed("user.create", user.id, json!({ "after": shown(user) }))
 }
 
@@ -253,7 +257,7 @@ fn changed(before: &User, after: &User, password: bool) -> Value {
     detail
 }
 
-fn deed(action: &'static str, id: PrincipalId, detail: Value) -> Deed {
+pub(crate) fn deed(action: &'static str, id: PrincipalId, detail: Value) -> Deed {
     Deed {
         action,
         target_kind: "user",

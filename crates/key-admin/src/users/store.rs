@@ -3,7 +3,7 @@ use storage::{
     fetch_optional,
 };
 
-use super::{Email, User, UserRole};
+use super::{Email, HashedPassword, User, UserRole};
 use crate::Slug;
 use crate::principals::{PrincipalPage, PrincipalState};
 
@@ -56,7 +56,7 @@ pub(super) async fn list(
     .collect()
 }
 
-pub(super) async fn find(
+pub(crate) async fn find(
     conn: Conn<'_>,
     organization: OrganizationId,
     id: PrincipalId,
@@ -75,7 +75,7 @@ pub(super) async fn find(
     .transpose()
 }
 
-pub(super) async fn organization_slug(
+pub(crate) async fn organization_slug(
     conn: Conn<'_>,
     organization: OrganizationId,
 ) -> Result<Option<Slug>, StorageError> {
@@ -119,7 +119,7 @@ pub(super) async fn first_owner(
 }
 
 /// Is there an owner who can act?
-pub(super) async fn has_active_owner(
+pub(crate) async fn has_active_owner(
     conn: Conn<'_>,
     organization: OrganizationId,
 ) -> Result<bool, StorageError> {
@@ -135,7 +135,7 @@ pub(super) async fn has_active_owner(
     Ok(count > 0)
 }
 
-pub(super) async fn set_role(
+pub(crate) async fn set_role(
     conn: Conn<'_>,
     organization: OrganizationId,
     user: PrincipalId,
@@ -155,4 +155,59 @@ pub(super) async fn set_password(
     let sql =
         "update users set password_hash = $3 where principal_id = $1 and organization_id = $2";
     Ok(execute!(conn, sql, user, organization, password_hash)? == 1)
+}
+
+/// Replaces the password, if it still is the one that was checked.
+pub(crate) async fn replace_password(
+    conn: Conn<'_>,
+    user: PrincipalId,
+    (checked, new): (&str, &HashedPassword),
+) -> Result<bool, StorageError> {
+    let sql = "update users set password_hash = $3 where principal_id = $1 and password_hash = $2";
+    Ok(execute!(conn, sql, user, checked, new.as_str())? == 1)
+}
+
+/// What a sign-in is checked against.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Login {
+    pub(crate) user_id: PrincipalId,
+    pub(crate) organization_id: OrganizationId,
+    pub(crate) password_hash: String,
+    state: String,
+}
+
+impl Login {
+    pub(crate) fn is_active(&self) -> bool {
+        self.state == PrincipalState::Active.as_str()
+    }
+}
+
+pub(crate) async fn find_login(
+    conn: Conn<'_>,
+    email: &Email,
+) -> Result<Option<Login>, StorageError> {
+    fetch_optional!(
+        conn,
+        Login,
+        "select u.principal_id as user_id, u.organization_id, u.password_hash, p.state
+         from users u
+         join principals p on p.id = u.principal_id
+         where u.email = $1",
+        email.as_str(),
+    )
+}
+
+pub(crate) async fn login_of(
+    conn: Conn<'_>,
+    user: PrincipalId,
+) -> Result<Option<Login>, StorageError> {
+    fetch_optional!(
+        conn,
+        Login,
+        "select u.principal_id as user_id, u.organization_id, u.password_hash, p.state
+         from users u
+         join principals p on p.id = u.principal_id
+         where u.principal_id = $1",
+        user,
+    )
 }

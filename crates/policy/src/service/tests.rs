@@ -2,10 +2,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use key_admin::hashing::Pepper;
 use key_admin::{
-    Act, ApiKeyContext, Asker, KeyAdmin, KeyAdminSettings, MasterSecret, NewApiKey, Organization,
-    Permission, PresentedKey, Slug,
+    Act, ApiKeyContext, Asker, KeyAdmin, KeyAdminSecrets, KeyAdminSettings, MasterSecret,
+    NewApiKey, Organization, Permission, PresentedKey, Slug,
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -33,7 +32,7 @@ impl App {
             database.clone(),
             feed.clone(),
             Arc::new(SystemClock),
-            Pepper::derived(&master),
+            KeyAdminSecrets::derived(&master).unwrap(),
             KeyAdminSettings::default(),
         )
         .unwrap();

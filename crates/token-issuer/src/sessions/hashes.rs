@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretBox};
 use serde_json::{Map, Value, json};
 use storage::OrganizationId;
 
-use crate::sealing::Sealer;
+use key_admin::sealing::Sealer;
 
 /// The largest whole number that a float keeps exactly, 2^53.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;

@@ -36,7 +36,7 @@ pub use store::exists;
 
 use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
-use crate::sealing::CannotSeal;
+use key_admin::sealing::CannotSeal;
 
 /// One issued token, as it is recorded.
 #[derive(Clone)]

@@ -20,7 +20,7 @@ use serde_json::json;
 use storage::{AudienceId, OrganizationId, Timestamp};
 
 use crate::audiences::TokenType;
-use crate::sealing::{CannotOpen, CannotSeal, Sealer};
+use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 
 pub use algorithm::SigningAlgorithm;
 pub use import::{ImportedKey, PrivateJwk, UnusableImport};

@@ -5,7 +5,7 @@ use storage::{
 };
 
 use super::{KeyState, RingId, SigningAlgorithm, StoredKey, identity};
-use crate::reseal::SealedRow;
+use key_admin::sealing::SealedRow;
 
 #[derive(sqlx::FromRow)]
 struct Row {

@@ -11,9 +11,9 @@ use storage::testing::on_both_engines;
 use storage::{SessionId, execute, fetch_one};
 
 use super::{App, MASTER, NOW, found};
-use crate::sealing::Sealer;
 use crate::signing_keys::{KeyState, store};
 use crate::{CheckTokenError, CheckedToken, InactiveToken};
+use key_admin::sealing::Sealer;
 
 pub(super) async fn check(app: &App, token: &str) -> Result<CheckedToken, InactiveToken> {
     let checked = app

@@ -12,10 +12,10 @@ use super::{App, MASTER, NOW, OTHER_MASTER, start, start_at};
 use crate::audiences::{Audience, AudienceSettings, DEFAULT_LIMITS, NewAudience};
 use crate::reseal::SealedColumn;
 use crate::rings::JWKS_MAX_AGE_SECONDS;
-use crate::sealing::Sealer;
 use crate::services::ServicesError;
 use crate::signing_keys::{SigningAlgorithm, store};
 use crate::{Reseal, ResealError, Services, StartError};
+use key_admin::sealing::Sealer;
 
 async fn begin(database: &Database) -> Reseal {
     let secrets = changing(MASTER, OTHER_MASTER);

@@ -4,12 +4,13 @@
 //! data, so a sealed key copied to another row does not open.
 //!
 //! While the master secret is being changed there are two of them: what is sealed under either opens, and whatever is
-//! sealed is sealed under the current one. [`crate::reseal`] brings everything over.
+//! sealed is sealed under the current one. `token_issuer::reseal` brings everything over.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use key_admin::random::{self, NoRandomness};
-use key_admin::{MasterSecret, MasterSecrets};
 use secrecy::{ExposeSecret, SecretSlice};
+
+use crate::random::{self, NoRandomness};
+use crate::{MasterSecret, MasterSecrets};
 
 const VERSION: u8 = 1;
 
@@ -18,6 +19,17 @@ const VERSION: u8 = 1;
 pub struct Sealer {
     current: LessSafeKey,
     previous: Option<LessSafeKey>,
+}
+
+/// A sealed value in its row, as the change of the master secret walks through them.
+#[derive(Debug)]
+pub struct SealedRow {
+    /// The row's key as text. Rows are read in its order.
+    pub key: String,
+    /// What the value is bound to.
+    pub identity: String,
+    /// The value.
+    pub sealed: Vec<u8>,
 }
 
 /// Which master secret a value is sealed under.
@@ -66,7 +78,7 @@ impl Sealer {
     }
 
     /// The sealer of a key that was derived elsewhere.
-    pub(crate) fn with_key(key: UnboundKey) -> Self {
+    pub fn with_key(key: UnboundKey) -> Self {
         Self {
             current: LessSafeKey::new(key),
             previous: None,
