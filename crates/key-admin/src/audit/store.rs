@@ -16,7 +16,7 @@ pub(super) async fn insert(
         conn,
         "insert into audit_events (id, organization_id, at, actor_kind, actor_id, action, target_kind,
                                    target_id, detail, client_address, request_id)
-         values ($1, $2, $3, $3, $4, $5, $6, $7, $8, $9, $10)",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         event.id,
         organization,
         event.at,
