@@ -21,7 +21,6 @@ pub(crate) async fn record(
 }
 
 /// The code of the answer, and all that was wrong.
-
 fn reasons(error: &IssueError) -> Option<(&'static str, Vec<Value>)> {
     let one =
         |code: &'static str, pointer| (code, vec![json!({ "code": code, "pointer": pointer })]);
