@@ -29,6 +29,7 @@ mod cli_people;
 mod cli_policy;
 mod cli_scan;
 mod cli_sessions;
+mod console;
 mod crash;
 mod credentials;
 mod dev;

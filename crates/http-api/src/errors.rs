@@ -1,6 +1,7 @@
 //! The one place where a service's error becomes a status and a code.
 
 mod issuing;
+mod sign_in;
 
 use std::time::Duration;
 

@@ -13,16 +13,15 @@ use storage::Timestamp;
 
 use crate::middleware::not_found;
 use crate::problem::{FieldProblem, Problem};
-use crate::state::ApiState;
 
 /// A query string read into `T`; unknown parameters are refused.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<ApiState> for Query<T> {
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match axum::extract::Query::try_from_uri(&parts.uri) {
             Ok(axum::extract::Query(query)) => Ok(Self(query)),
             Err(_) => Err(Problem::new(
@@ -38,10 +37,10 @@ impl<T: DeserializeOwned> FromRequestParts<ApiState> for Query<T> {
 #[derive(Debug)]
 pub struct PathId<T>(pub T);
 
-impl<T: FromStr + Send> FromRequestParts<ApiState> for PathId<T> {
+impl<S: Send + Sync, T: FromStr + Send> FromRequestParts<S> for PathId<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| not_found())?;
@@ -53,10 +52,10 @@ impl<T: FromStr + Send> FromRequestParts<ApiState> for PathId<T> {
 #[derive(Debug)]
 pub struct PathPair<A, B>(pub A, pub B);
 
-impl<A: FromStr + Send, B: FromStr + Send> FromRequestParts<ApiState> for PathPair<A, B> {
+impl<S: Send + Sync, A: FromStr + Send, B: FromStr + Send> FromRequestParts<S> for PathPair<A, B> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Path((outer, inner)) = Path::<(String, String)>::from_request_parts(parts, state)
             .await
             .map_err(|_| not_found())?;

@@ -112,13 +112,14 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(health::get_readiness))
 }
 
-/// The router with everything around it.
-pub fn service(state: &ApiState) -> Router {
+/// The router with everything around it, the API's own routes and those of `pages`.
+pub fn service(state: &ApiState, pages: Router) -> Router {
     let (api, _) = routes().split_for_parts();
     let router = api
         .route("/openapi.json", get(docs::openapi_json))
         .route("/embed/session.js", get(embed::session_script))
-        .merge(docs::swagger_ui(state.settings.development));
+        .merge(docs::swagger_ui(state.settings.development))
+        .merge(pages.with_state(()));
     surrounded(router, state)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use console::ConsoleState;
 use http_api::{ApiState, Server};
 use secrecy::{ExposeSecret, SecretString};
 use storage::{Database, Heartbeat, SystemClock};
@@ -106,7 +107,8 @@ pub(crate) async fn serve(
     let services = state.services.clone();
     let presence = tokio::spawn(keep_presence(services, config.node_name(), leave.clone()));
     tracing::info!(%address, "listening");
-    server.run(http_api::service(&state), stop).await;
+    let pages = console::routes(ConsoleState::new(state.services.clone()));
+    server.run(http_api::service(&state, pages), stop).await;
     keeper.abort();
     forgetter.abort();
     leave.cancel();

@@ -2,6 +2,7 @@
 
 mod answer;
 mod app;
+mod console;
 mod process;
 mod script;
 mod tools;

@@ -28,7 +28,6 @@ pub use pages::share_with_pages;
 use crate::caller::{ClientAddress, PeerAddress};
 use crate::client_address::client_address;
 use crate::problem::Problem;
-use crate::routes::oauth::error::InOAuthForm;
 use crate::state::ApiState;
 
 /// The header that names a request.
@@ -37,6 +36,10 @@ pub const REQUEST_ID_HEADER: &str = "x-request-id";
 /// The id of the request being handled.
 #[derive(Clone, Debug)]
 pub struct CurrentRequestId(pub std::sync::Arc<str>);
+
+/// In an answer's extensions: its error has another form, that of OAuth or of a page, and [`finish`] leaves it alone.
+#[derive(Clone, Copy, Debug)]
+pub struct CompleteAnswer;
 
 /// The outermost layer.
 pub async fn finish(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
@@ -128,9 +131,9 @@ fn request_id(state: &ApiState, request: &Request) -> std::sync::Arc<str> {
     }
 }
 
-/// Gives every error the one form, also those that axum, tower or Swagger UI's own routes made. OAuth's have another.
+/// Gives every error the one form, also those that axum, tower or Swagger UI's own routes made.
 fn as_problem(mut response: Response, request_id: &str) -> Response {
-    if response.extensions().get::<InOAuthForm>().is_some() {
+    if response.extensions().get::<CompleteAnswer>().is_some() {
         return response;
     }
     let problem = match response.extensions_mut().remove::<Problem>() {

@@ -61,7 +61,12 @@ pub(super) async fn fetch(credentials: &Credentials) -> anyhow::Result<FirstToke
 
 /// What the developer sees.
 pub(super) fn greeting(credentials: &Credentials, first: &FirstToken, file: &Path) -> String {
-    let Credentials { url, api_key, .. } = credentials;
+    let Credentials {
+        url,
+        api_key,
+        console_email: email,
+        ..
+    } = credentials;
     format!(
         "\
 Jeton is running at {url}
@@ -77,6 +82,7 @@ curl -sS {url}/v1/session-tokens \\
   -H 'Content-Type: application/json' \\
   -d '{REQUEST}'
 
+Console       {url}/console  ({email}, password in the file below)
 API explorer  {url}/docs
 Public keys   {issuer}/.well-known/jwks.json
 Credentials   {file}",

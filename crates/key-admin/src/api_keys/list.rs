@@ -18,6 +18,31 @@ pub struct KeyFilter {
     pub state: Option<KeyState>,
 }
 
+/// The order of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// By the time at which they were made, the newest first.
+    #[default]
+    Newest,
+    /// By name, without regard to case.
+    Name,
+    /// By the time of their last use, the latest first; those never used last.
+    LastUsed,
+    /// By the end of their life, the soonest first; those without an end last.
+    Expiry,
+}
+
+impl KeyOrder {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Name => "name",
+            Self::LastUsed => "last_used",
+            Self::Expiry => "expiry",
+        }
+    }
+}
+
 /// A key as lists show it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ListedKey {
@@ -127,5 +152,20 @@ impl KeyAdmin {
         let page = (before, limit.clamp(1, MAX_PAGE));
         let mut read = self.database.read().await?;
         store::listing::list(read.conn(), organization, filter, page, now).await
+    }
+
+    /// The organization's keys in any order: after the first `skipped` ones, at most `limit` (1 to [`MAX_PAGE`]). Every
+    /// call sorts all that match.
+    pub async fn list_keys_ordered(
+        &self,
+        organization: OrganizationId,
+        filter: &KeyFilter,
+        order: KeyOrder,
+        (skipped, limit): (u32, u32),
+    ) -> Result<Vec<ListedKey>, StorageError> {
+        let now = self.clock.now();
+        let page = (skipped, limit.clamp(1, MAX_PAGE));
+        let mut read = self.database.read().await?;
+        store::listing::list_ordered(read.conn(), organization, filter, (order, page), now).await
     }
 }

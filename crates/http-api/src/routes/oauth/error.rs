@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::middleware::CompleteAnswer;
 use crate::problem::{FieldProblem, Problem};
 
 /// What an OAuth client is told ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
@@ -31,10 +32,6 @@ pub struct OAuthErrorBody {
     #[schema(required = false)]
     errors: Vec<FieldProblem>,
 }
-
-/// The answer is complete: [`crate::middleware::finish`] makes no problem+json of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct InOAuthForm;
 
 impl OAuthError {
     /// An error with one of the names that the RFCs register, in the words and with the status of a problem.
@@ -85,7 +82,7 @@ impl IntoResponse for OAuthError {
         // With its headers and the problem itself, by which refusals are recorded.
         let (mut parts, _) = self.problem.into_response().into_parts();
         parts.status = status;
-        parts.extensions.insert(InOAuthForm);
+        parts.extensions.insert(CompleteAnswer);
         let headers = &mut parts.headers;
         headers.remove(header::CONTENT_LENGTH);
         if status == StatusCode::UNAUTHORIZED {

@@ -2,6 +2,7 @@ use storage::testing::on_both_engines;
 use storage::{Clock, Timestamp, execute};
 
 use crate::KeyRevocation;
+use crate::api_keys::KeyOrder;
 use crate::testing::{App, act, add_owner};
 use crate::{ApiKeyId, Asker, KeyFilter, KeyState, NewApiKey};
 
@@ -305,6 +306,45 @@ async fn keys_that_end_soon_are_those_that_work() {
         assert_eq!(found[0].owner_name, "ci");
         let first = keys.expiring_keys(app.organization, in_a_week, 1).await;
         assert_eq!(first.unwrap(), found[..1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_come_in_the_order_that_is_asked_for() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let mut ids = Vec::new();
+        for (name, life) in [("beta", Some(900)), ("Alpha", None), ("gamma", Some(300))] {
+            let new = NewApiKey {
+                expires_at: life.map(|seconds| app.clock.now().plus_seconds(seconds)),
+                ..app.new_key(name)
+            };
+            let made = app.node.keys.create_key(act(), Asker::Machine, new).await;
+            ids.push(made.unwrap().key.id);
+            app.clock.advance_seconds(1);
+        }
+        app.used(ids[2], &[]).await;
+        app.clock.advance_seconds(60);
+        app.used(ids[0], &[]).await;
+
+        let ordered = async |order, page| {
+            let filter = KeyFilter::default();
+            let keys = &app.node.keys;
+            let found = keys.list_keys_ordered(app.organization, &filter, order, page);
+            let found = found.await.unwrap().into_iter();
+            found.map(|listed| listed.key.name).collect::<Vec<_>>()
+        };
+        for (order, expected) in [
+            (KeyOrder::Newest, ["gamma", "Alpha", "beta"]),
+            (KeyOrder::Name, ["Alpha", "beta", "gamma"]),
+            (KeyOrder::LastUsed, ["beta", "gamma", "Alpha"]),
+            (KeyOrder::Expiry, ["gamma", "beta", "Alpha"]),
+        ] {
+            assert_eq!(ordered(order, (0, 10)).await, expected, "{order:?}");
+            let pages = [ordered(order, (0, 2)).await, ordered(order, (2, 2)).await];
+            assert_eq!(pages.concat(), expected, "{order:?}");
+        }
     })
     .await;
 }
