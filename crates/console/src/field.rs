@@ -13,6 +13,14 @@ pub(crate) struct FormErrors {
 }
 
 impl FormErrors {
+    /// An error of no field alone.
+    pub(crate) fn whole(detail: impl Into<String>) -> Self {
+        Self {
+            general: Some(detail.into()),
+            fields: Vec::new(),
+        }
+    }
+
     /// An error of one field.
     pub(crate) fn of(field: &str, detail: impl Into<String>) -> Self {
         Self::default().and(field, detail)

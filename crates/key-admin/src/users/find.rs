@@ -1,6 +1,6 @@
 //! Users as lists in the console show them: with what depends on them.
 
-use storage::{Conn, OrganizationId, StorageError, Timestamp, fetch_all};
+use storage::{Conn, OrganizationId, PrincipalId, StorageError, Timestamp, fetch_all, fetch_one};
 
 use super::store::Row;
 use super::{User, UserError};
@@ -41,6 +41,24 @@ impl KeyAdmin {
         let now = self.clock.now();
         let mut read = self.database.read().await?;
         Ok(find(read.conn(), organization, search, page, now).await?)
+    }
+
+    /// Does a user of the organization need a code to sign in?
+    pub async fn has_second_factor(
+        &self,
+        organization: OrganizationId,
+        user: PrincipalId,
+    ) -> Result<bool, StorageError> {
+        let mut read = self.database.read().await?;
+        let (factors,) = fetch_one!(
+            read.conn(),
+            (i64,),
+            "select count(*) from second_factors
+             where user_id = $1 and organization_id = $2 and confirmed_at is not null",
+            user,
+            organization,
+        )?;
+        Ok(factors > 0)
     }
 }
 

@@ -68,7 +68,8 @@ const UNDER: i64 = 24;
 const MARKS: i64 = 4;
 
 /// Width, height, and the least distance of two marks of the time, in minutes for a chart of an hour.
-const SIZES: [(&str, i64, i64, i64); 2] = [("chart-wide", 480, 220, 10), ("chart-narrow", 290, 200, 20)];
+const SIZES: [(&str, i64, i64, i64); 2] =
+    [("chart-wide", 480, 220, 10), ("chart-narrow", 290, 200, 20)];
 
 impl Chart {
     /// Of a series that has at least one step. `hours` is how long it is.
@@ -93,7 +94,11 @@ impl Chart {
                 height: *height,
                 right: frame.right,
                 bottom: frame.bottom,
-                bars: if shape == Shape::Bars { frame.bars(steps) } else { Vec::new() },
+                bars: if shape == Shape::Bars {
+                    frame.bars(steps)
+                } else {
+                    Vec::new()
+                },
                 issued: line(shape, &frame, steps, |step| step.issued),
                 area: area(shape, &frame, steps),
                 refused: line(shape, &frame, steps, |step| step.refused),
@@ -286,20 +291,35 @@ mod tests {
     use super::*;
 
     fn steps(counts: &[(i64, i64)]) -> Vec<ActivityStep> {
-        let steps = (0..).zip(counts).map(|(minute, (issued, refused))| ActivityStep {
-            from: Timestamp::from_unix_seconds(1_767_225_600 + 60 * minute),
-            issued: *issued,
-            refused: *refused,
-        });
+        let steps = (0..)
+            .zip(counts)
+            .map(|(minute, (issued, refused))| ActivityStep {
+                from: Timestamp::from_unix_seconds(1_767_225_600 + 60 * minute),
+                issued: *issued,
+                refused: *refused,
+            });
         steps.collect()
     }
 
     #[test]
     fn axes_end_at_round_numbers_above_the_greatest_count() {
-        for (most, top) in [(0, 4), (1, 4), (4, 4), (5, 8), (9, 20), (21, 40), (41, 80), (999, 2_000)] {
+        for (most, top) in [
+            (0, 4),
+            (1, 4),
+            (4, 4),
+            (5, 8),
+            (9, 20),
+            (21, 40),
+            (41, 80),
+            (999, 2_000),
+        ] {
             assert_eq!(Scale::of(&steps(&[(most, 0)])).top, top, "{most}");
         }
-        assert_eq!(Scale::of(&steps(&[(3, 3)])).top, 8, "a bar is as high as both");
+        assert_eq!(
+            Scale::of(&steps(&[(3, 3)])).top,
+            8,
+            "a bar is as high as both"
+        );
     }
 
     #[test]
@@ -338,7 +358,13 @@ mod tests {
     fn a_chart_tells_itself_to_who_does_not_see_it() {
         let chart = Chart::new("hour", "An hour", Shape::Bars, &steps(&[(2, 1)]), 1);
         let html = chart.render().unwrap();
-        for part in ["role=\"img\"", "<title", "<desc", "2 tokens issued, 1 requests refused", "<td class=\"number\">2</td>"] {
+        for part in [
+            "role=\"img\"",
+            "<title",
+            "<desc",
+            "2 tokens issued, 1 requests refused",
+            "<td class=\"number\">2</td>",
+        ] {
             assert!(html.contains(part), "{part} in {html}");
         }
         assert!(!html.contains("style="), "{html}");
@@ -346,7 +372,12 @@ mod tests {
 
     #[test]
     fn counts_are_grouped() {
-        for (count, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(grouped(count), text);
         }
     }

@@ -87,10 +87,7 @@ struct NodeView {
     seconds_behind: i64,
 }
 
-async fn page(
-    State(state): State<ConsoleState>,
-    person: Person,
-) -> Result<Response, Failure> {
+async fn page(State(state): State<ConsoleState>, person: Person) -> Result<Response, Failure> {
     let activity = match person.may(Permission::KeysRead) {
         true => Some(activity(&state, &person).await?),
         false => None,
@@ -115,7 +112,7 @@ async fn page(
 async fn activity(state: &ConsoleState, person: &Person) -> Result<ActivityView, StorageError> {
     let (keys, organization) = (&state.services.keys, person.organization_id());
     let now = state.services.clock.now();
-    let series = async |ago, step| {
+    let series = async |ago: i64, step: u32| {
         let time = (now.plus_seconds(-ago), now.plus_seconds(1));
         keys.activity(organization, time, step).await
     };
@@ -129,13 +126,28 @@ async fn activity(state: &ConsoleState, person: &Person) -> Result<ActivityView,
     let until = now.plus_seconds(SOON_DAYS * DAY);
     let expiring = keys.expiring_keys(organization, until, ROWS).await?;
     let any = KeyFilter::default();
-    let has_keys = !keys.list_keys(organization, &any, None, 1).await?.is_empty();
+    let has_keys = !keys
+        .list_keys(organization, &any, None, 1)
+        .await?
+        .is_empty();
     let expiring = expiring.into_iter().map(|key| Expiring::new(key, now));
     Ok(ActivityView {
         has_keys,
         has_issued: !busiest_week.is_empty() || !day.refusals.is_empty(),
-        hour: Chart::new("hour", "Tokens per minute, last hour", Shape::Bars, &hour.steps, 1),
-        day: Chart::new("day", "Tokens per half hour, last 24 hours", Shape::Lines, &day.steps, 24),
+        hour: Chart::new(
+            "hour",
+            "Tokens per minute, last hour",
+            Shape::Bars,
+            &hour.steps,
+            1,
+        ),
+        day: Chart::new(
+            "day",
+            "Tokens per half hour, last 24 hours",
+            Shape::Lines,
+            &day.steps,
+            24,
+        ),
         refusals: refusals(&day.refusals),
         busiest_day: busy(busiest_day),
         busiest_week: busy(busiest_week),

@@ -81,7 +81,13 @@ mod tests {
 
     #[test]
     fn the_codes_that_are_charted_are_explained() {
-        let others = ["rate_limited", "key_expired", "invalid_api_key", "scope_not_granted", "already_renewed"];
+        let others = [
+            "rate_limited",
+            "key_expired",
+            "invalid_api_key",
+            "scope_not_granted",
+            "already_renewed",
+        ];
         let codes = policy::ReasonCode::ALL.iter().map(|code| code.as_str());
         for code in codes.chain(others) {
             assert!(is_explained(code), "{code}");
@@ -94,8 +100,15 @@ mod tests {
         let line = "| `key_expired` | 401 | see `Retry-After`, later |";
         let found = reason(line).unwrap();
         assert_eq!((found.code, found.status), ("key_expired", "401"));
-        let texts: Vec<_> = found.meaning.iter().map(|it| (it.text, it.is_code)).collect();
-        assert_eq!(texts, [("see ", false), ("Retry-After", true), (", later", false)]);
+        let texts: Vec<_> = found
+            .meaning
+            .iter()
+            .map(|it| (it.text, it.is_code))
+            .collect();
+        assert_eq!(
+            texts,
+            [("see ", false), ("Retry-After", true), (", later", false)]
+        );
         assert!(reason("| code | status | when |").is_none());
         assert!(reason("| `warning` | text |").is_none());
     }
