@@ -1,3 +1,6 @@
 //! The console in a real browser, on both engines.
 
 mod api_keys;
+mod audit;
+mod overview;
+mod people;

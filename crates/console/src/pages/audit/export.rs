@@ -53,7 +53,7 @@ fn format(asked: &str) -> Result<(ExportFormat, &'static str, &'static str), Pro
         "jsonl" => Ok((ExportFormat::JsonLines, "jsonl", "application/jsonl")),
         _ => Err(invalid(
             "/format",
-            "invalid_format",
+            "invalid_filter",
             "`format` is csv or jsonl.",
         )),
     }
