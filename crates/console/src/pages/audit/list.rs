@@ -172,7 +172,7 @@ impl EventView {
             at: When::new(event.at, now),
             refused: event.action.ends_with(".refuse"),
             actor: name(&event.actor_id, kind),
-            target: name(&event.target_id, &event.target_kind.replace('_', " ")),
+            target: name(&event.target_id, &target(&event)),
             action: event.action,
             actor_id: event.actor_id,
             target_id: event.target_id,
@@ -182,5 +182,16 @@ impl EventView {
             changes,
             facts,
         }
+    }
+}
+
+/// What an event is about, where that has no name of its own: long identifiers are told with the event's details.
+fn target(event: &AuditEvent) -> String {
+    const SHORT: usize = 24;
+    let kind = event.target_kind.replace('_', " ");
+    if event.target_id.is_empty() || event.target_id.len() > SHORT {
+        kind
+    } else {
+        format!("{kind} {}", event.target_id)
     }
 }
