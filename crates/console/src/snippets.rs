@@ -91,7 +91,11 @@ fn cli(url: &str, key: &str, body: &Value) -> String {
         );
     }
     for (name, value) in user["attributes"].as_object().into_iter().flatten() {
-        command += &format!(" \\\n  --attribute {}", quoted(&format!("{name}={value}")));
+        let given = match value {
+            Value::String(text) => format!("{name}={text}"),
+            other => format!("{name}:={other}"),
+        };
+        command += &format!(" \\\n  --attribute {}", quoted(&given));
     }
     if let Some(audience) = body["audience"].as_str() {
         command += &format!(" \\\n  --audience {}", quoted(audience));

@@ -50,7 +50,7 @@ pub struct KeyAdminSecrets {
     /// Keys the hashes of credentials.
     pub pepper: Pepper,
     /// Seals what must be read again.
-    pub sealer: Sealer,
+    pub sealer: Box<Sealer>,
 }
 
 impl KeyAdminSecrets {
@@ -58,7 +58,7 @@ impl KeyAdminSecrets {
     pub fn derived(master: &MasterSecret) -> Result<Self, CannotOpen> {
         Ok(Self {
             pepper: Pepper::derived(master),
-            sealer: Sealer::new(master)?,
+            sealer: Box::new(Sealer::new(master)?),
         })
     }
 }
@@ -72,8 +72,8 @@ pub struct KeyAdmin {
     pub(crate) hasher: Hasher,
     pub(crate) settings: KeyAdminSettings,
     pub(crate) authenticator: Authenticator,
-    pub(crate) sealer: Sealer,
-    pub(crate) throttle: Throttle,
+    pub(crate) sealer: Box<Sealer>,
+    pub(crate) throttle: Box<Throttle>,
     refusals: Arc<RefusalLog>,
     pub(crate) activity: Arc<Activity>,
 }
@@ -104,7 +104,7 @@ impl KeyAdmin {
         )?;
         let throttle = Throttle::new(database.clone(), clock.clone(), settings.sign_in);
         Ok(Self {
-            throttle,
+            throttle: Box::new(throttle),
             sealer: secrets.sealer,
             database,
             feed,

@@ -214,9 +214,9 @@ fn reason((code, detail): (&'static str, String)) -> ExplainedReason {
 }
 
 /// What the caller sent it may see again. What key and policy add of sensitive attributes it may not.
-struct Mask<'a> {
-    policy: &'a PolicySnapshot,
-    sent: &'a Map<String, Value>,
+pub(crate) struct Mask<'a> {
+    pub(crate) policy: &'a PolicySnapshot,
+    pub(crate) sent: &'a Map<String, Value>,
 }
 
 impl Mask<'_> {
@@ -230,7 +230,7 @@ impl Mask<'_> {
 
     /// A template can put a value anywhere, and change it: if one is to be hidden, all claims are but those of the
     /// issuer.
-    fn hide_templated(&self, made: &Claims, claims: &mut Map<String, Value>) {
+    pub(crate) fn hide_templated(&self, made: &Claims, claims: &mut Map<String, Value>) {
         let mut sensitive = made.sensitive().iter();
         if sensitive.any(|name| !self.sent.contains_key(name.as_str())) {
             for (name, value) in claims.iter_mut() {

@@ -98,6 +98,7 @@ impl From<RevokeError> for Problem {
             E::NoSuchAudience => invalid("/audience", "no_such_audience", &sentence(&error)),
             E::InTheFuture => invalid("/before", "in_the_future", &sentence(&error)),
             E::Value => invalid("", "invalid_target", &sentence(&error)),
+            E::NotCarried => invalid("/attribute", "invalid_target", &sentence(&error)),
             E::Policy(error) => error.into(),
             E::Hash(error) => Self::internal(&error),
             E::Storage(error) => error.into(),

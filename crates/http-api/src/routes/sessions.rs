@@ -62,8 +62,8 @@ pub struct SessionView {
     /// `active`; `renewed`: active, and a later token has taken its place; `expired`; `revoked`.
     #[schema(examples("active"))]
     state: &'static str,
-    /// Why it is revoked: `session` when it was revoked by itself, or the kind of what was revoked: `organization`,
-    /// `api_key`, `subject`, `audience`, `signing_key`, `role` or `attribute`.
+    /// Why it is revoked: `session` when it was revoked by itself or with the one that it is a narrower part of, or the kind
+    /// of what was revoked: `organization`, `api_key`, `subject`, `audience`, `signing_key`, `role` or `attribute`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     revoked_by: Option<&'static str>,

@@ -11,10 +11,12 @@ mod revoking;
 mod search;
 pub(crate) mod store;
 mod usage;
+mod wanted;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use key_admin::sealing::CannotSeal;
 use key_admin::secrets::hex;
 use key_admin::{Activity, ApiKeyId};
 use policy::Resource;
@@ -36,7 +38,6 @@ pub use store::exists;
 
 use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
-use key_admin::sealing::CannotSeal;
 
 /// One issued token, as it is recorded.
 #[derive(Clone)]

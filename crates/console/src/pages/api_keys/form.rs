@@ -138,7 +138,7 @@ impl KeyForm {
             name: key.name.clone(),
             owner: key.owner.to_string(),
             expires: "keep".into(),
-            preset: "custom".into(),
+            preset: preset(&key.permissions).into(),
             permission: key.permissions.iter().map(ToString::to_string).collect(),
             limit_roles: ceiling.roles.is_some(),
             role: ceiling.roles.clone().unwrap_or_default(),
@@ -340,6 +340,22 @@ impl KeyForm {
         }
         (fixed, allowed)
     }
+}
+
+/// What the form calls these permissions.
+fn preset(held: &[Permission]) -> &'static str {
+    let held: BTreeSet<Permission> = held.iter().copied().collect();
+    let is = |name: &str| {
+        let expanded = Permission::expand(name).unwrap_or_default();
+        held == expanded.into_iter().collect()
+    };
+    let presets = [
+        ("issue", Permission::TokensIssue.as_str()),
+        ("read", "read"),
+        ("write", "write"),
+    ];
+    let found = presets.into_iter().find(|(_, name)| is(name));
+    found.map_or("custom", |(preset, _)| preset)
 }
 
 type Limits = (
