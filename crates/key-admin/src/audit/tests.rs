@@ -79,95 +79,26 @@ async fn every_part_of_a_filter_narrows() {
             "editorx2 editor_2 Editor"
         );
         let at = |hours: i64| Some(start.plus_seconds(hours * 3_600));
-        for (filter, expected) in [
-            (
-                AuditFilter {
-                    action: Some("role.update".into()),
-                    ..of_roles()
-                },
-                "editor_2",
-            ),
-            (
-                AuditFilter {
-                    actor_kind: Some("user".into()),
-                    ..of_roles()
-                },
-                "editor_2 Editor",
-            ),
-            (
-                AuditFilter {
-                    actor_id: Some(ada.to_string()),
-                    ..of_roles()
-                },
-                "Editor",
-            ),
-            (
-                AuditFilter {
-                    target_id: Some("editor".into()),
-                    ..of_roles()
-                },
-                "",
-            ),
-            (
-                AuditFilter {
-                    text: Some("EDITOR".into()),
-                    ..of_roles()
-                },
-                "editorx2 editor_2 Editor",
-            ),
-            (
-                AuditFilter {
-                    text: Some("r_2".into()),
-                    ..of_roles()
-                },
-                "editor_2",
-            ),
-            (
-                AuditFilter {
-                    text: Some("delete".into()),
-                    ..of_roles()
-                },
-                "editorx2",
-            ),
-            (
-                AuditFilter {
-                    text: Some("%".into()),
-                    ..of_roles()
-                },
-                "",
-            ),
-            (
-                AuditFilter {
-                    since: at(1),
-                    ..of_roles()
-                },
-                "editorx2 editor_2",
-            ),
-            (
-                AuditFilter {
-                    until: at(1),
-                    ..of_roles()
-                },
-                "Editor",
-            ),
-            (
-                AuditFilter {
-                    since: at(1),
-                    until: at(2),
-                    ..of_roles()
-                },
-                "editor_2",
-            ),
-            (
-                AuditFilter {
-                    since: at(3),
-                    ..of_roles()
-                },
-                "",
-            ),
-        ] {
-            let text = format!("{filter:?}");
-            assert_eq!(app.lets_through(filter).await, expected, "{text}");
+        let text = |text: &str| Some(text.to_owned());
+        let cases: [(&dyn Fn(&mut AuditFilter), &str); 12] = [
+            (&|it| it.action = text("role.update"), "editor_2"),
+            (&|it| it.actor_kind = text("user"), "editor_2 Editor"),
+            (&|it| it.actor_id = text(&ada.to_string()), "Editor"),
+            (&|it| it.target_id = text("editor"), ""),
+            (&|it| it.text = text("EDITOR"), "editorx2 editor_2 Editor"),
+            (&|it| it.text = text("r_2"), "editor_2"),
+            (&|it| it.text = text("delete"), "editorx2"),
+            (&|it| it.text = text("%"), ""),
+            (&|it| it.since = at(1), "editorx2 editor_2"),
+            (&|it| it.until = at(1), "Editor"),
+            (&|it| (it.since, it.until) = (at(1), at(2)), "editor_2"),
+            (&|it| it.since = at(3), ""),
+        ];
+        for (narrow, expected) in cases {
+            let mut filter = of_roles();
+            narrow(&mut filter);
+            let told = format!("{filter:?}");
+            assert_eq!(app.lets_through(filter).await, expected, "{told}");
         }
     })
     .await;

@@ -6,9 +6,10 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use http_api::query::Query;
+use key_admin::ApiKeyId;
 use key_admin::audit::{self, AuditEvent};
 use policy::operations::markers::ListAuditEvents;
-use storage::{AuditEventId, OrganizationId, StorageError, Timestamp};
+use storage::{AuditEventId, OrganizationId, PrincipalId, StorageError, Timestamp};
 
 use super::PATH;
 use super::diff::{self, Change, Fact};
@@ -146,10 +147,10 @@ async fn names(
         if names.contains_key(id) {
             continue;
         }
-        let name = if let Ok(key) = id.parse() {
+        let name = if let Ok(key) = id.parse::<ApiKeyId>() {
             let found = keys.get_key(organization, key).await?;
             found.map(|listed| listed.key.name)
-        } else if let Ok(principal) = id.parse() {
+        } else if let Ok(principal) = id.parse::<PrincipalId>() {
             keys.principal_name(organization, principal).await?
         } else {
             None

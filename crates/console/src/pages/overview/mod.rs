@@ -88,16 +88,18 @@ struct NodeView {
 }
 
 async fn page(State(state): State<ConsoleState>, person: Person) -> Result<Response, Failure> {
-    let activity = match person.may(Permission::KeysRead) {
-        true => Some(activity(&state, &person).await?),
-        false => None,
+    let activity = if person.may(Permission::KeysRead) {
+        Some(activity(&state, &person).await?)
+    } else {
+        None
     };
     let services = &state.services;
     let now = services.clock.now();
     // Servers are no organization's own: their names are for those who run the place.
-    let nodes = match person.may(Permission::OrganizationWrite) {
-        true => Some(list_nodes(&services.database, now).await?),
-        false => None,
+    let nodes = if person.may(Permission::OrganizationWrite) {
+        Some(list_nodes(&services.database, now).await?)
+    } else {
+        None
     };
     let node = |node| NodeView::new(node, now);
     Ok(ok(&OverviewPage {

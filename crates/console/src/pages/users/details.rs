@@ -44,7 +44,7 @@ pub(super) struct DetailsPage {
     name: String,
     email: String,
     role: &'static str,
-    suspended: bool,
+    state: PrincipalState,
     second_factor: bool,
     created: When,
     keys: OwnedKeys,
@@ -55,6 +55,12 @@ pub(super) struct DetailsPage {
     roles: Vec<RoleChoice>,
     pub(super) errors: FormErrors,
     pub(super) action_errors: FormErrors,
+}
+
+impl DetailsPage {
+    fn suspended(&self) -> bool {
+        self.state == PrincipalState::Suspended
+    }
 }
 
 pub(super) async fn page(
@@ -123,7 +129,7 @@ pub(super) async fn details<M>(
         id: id.to_string(),
         email: user.email.as_str().to_owned(),
         role,
-        suspended: user.state == PrincipalState::Suspended,
+        state: user.state,
         second_factor,
         created: When::new(user.created_at, services.clock.now()),
         keys: OwnedKeys::of(state, organization, id).await?,
