@@ -13,6 +13,14 @@ pub(crate) struct FormErrors {
 }
 
 impl FormErrors {
+    /// An error of no field alone.
+    pub(crate) fn whole(detail: impl Into<String>) -> Self {
+        Self {
+            general: Some(detail.into()),
+            fields: Vec::new(),
+        }
+    }
+
     /// An error of one field.
     pub(crate) fn of(field: &str, detail: impl Into<String>) -> Self {
         Self::default().and(field, detail)
@@ -23,14 +31,6 @@ impl FormErrors {
     pub(crate) fn and(mut self, field: &str, detail: impl Into<String>) -> Self {
         self.fields.push((field.to_owned(), detail.into()));
         self
-    }
-
-    /// An error of the whole form.
-    pub(crate) fn whole(detail: impl Into<String>) -> Self {
-        Self {
-            general: Some(detail.into()),
-            ..Self::default()
-        }
     }
 
     /// The problem as the form's own, if the person can do something about it. `fields` says which field stands for which

@@ -196,6 +196,7 @@ const NOTICES: &[(&str, &str)] = &[
     ),
     ("second-factor-removed", "Your second factor was removed."),
     ("session-ended", "The session has ended."),
+    (
         "session-revoked",
         "The session was revoked. Its token does not pass any more.",
     ),
@@ -203,6 +204,22 @@ const NOTICES: &[(&str, &str)] = &[
         "sessions-revoked",
         "Everything issued for this user up to now was revoked.",
     ),
+    ("user-changed", "The user was changed."),
+    (
+        "user-suspended",
+        "The user is suspended, and signed out everywhere. The user's keys are refused.",
+    ),
+    ("user-activated", "The user is active again."),
+    ("user-code-removed", "The user signs in without a code now."),
+    ("user-removed", "The user was removed."),
+    ("account-created", "The service account was made."),
+    ("account-changed", "The service account was changed."),
+    (
+        "account-suspended",
+        "The service account is suspended. Its keys are refused.",
+    ),
+    ("account-activated", "The service account is active again."),
+    ("account-removed", "The service account was removed."),
     ("signed-out", "You have signed out."),
     (
         "signed-out-everywhere",

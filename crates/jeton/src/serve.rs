@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use console::ConsoleState;
 use http_api::{ApiState, Server};
 use secrecy::{ExposeSecret, SecretString};
-use storage::{Database, SystemClock};
+use storage::{Database, Heartbeat, SystemClock};
 use token_issuer::{ServiceSettings, Services};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,9 @@ use crate::logging;
 const KEEP_RINGS_EVERY: Duration = Duration::from_hours(1);
 /// How often old sessions are forgotten.
 const FORGET_SESSIONS_EVERY: Duration = Duration::from_mins(10);
+/// How often activity is written down, and the server says that it lives.
+const KEEP_PRESENCE_EVERY: Duration =
+    Duration::from_secs(storage::nodes::BEAT_SECONDS.unsigned_abs());
 /// How long the database may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -100,11 +103,18 @@ pub(crate) async fn serve(
     let keeper = tokio::spawn(keep_rings(state.services.clone()));
     let retention = config.session_retention_days;
     let forgetter = tokio::spawn(forget_sessions(state.services.clone(), retention));
+    let leave = CancellationToken::new();
+    let services = state.services.clone();
+    let presence = tokio::spawn(keep_presence(services, config.node_name(), leave.clone()));
     tracing::info!(%address, "listening");
     let pages = console::routes(ConsoleState::new(state.services.clone()));
     server.run(http_api::service(&state, pages), stop).await;
     keeper.abort();
     forgetter.abort();
+    leave.cancel();
+    if tokio::time::timeout(CLOSE_TIMEOUT, presence).await.is_err() {
+        tracing::warn!("the last seconds of activity could not be written down in time");
+    }
     // What was answered is committed; a database that does not let go must not keep the process.
     if tokio::time::timeout(CLOSE_TIMEOUT, database.close())
         .await
@@ -128,7 +138,38 @@ async fn keep_rings(services: Arc<Services>) {
     }
 }
 
-/// Forgets sessions that ended long ago, and what is left of people's sign-ins. Every node does; what one has removed, the others do not find.
+/// Writes down what this node has issued and refused, and says that it lives; at the end once more, and that it is gone.
+async fn keep_presence(services: Arc<Services>, name: String, leave: CancellationToken) {
+    let heartbeat = Heartbeat::new(
+        services.database.clone(),
+        services.feed.clone(),
+        services.clock.clone(),
+        name,
+        env!("CARGO_PKG_VERSION"),
+    );
+    let mut ticks = tokio::time::interval(KEEP_PRESENCE_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while !leave.is_cancelled() {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = leave.cancelled() => {}
+        }
+        if let Err(error) = services.keys.counter().write_down().await {
+            tracing::warn!(%error, "activity could not be written down");
+        }
+        let said = if leave.is_cancelled() {
+            heartbeat.leave().await
+        } else {
+            heartbeat.beat().await
+        };
+        if let Err(error) = said {
+            tracing::warn!(%error, "this server could not say that it lives");
+        }
+    }
+}
+
+/// Forgets sessions and activity that are long over, and what is left of people's sign-ins. Every node does; what one has
+/// removed, the others do not find.
 async fn forget_sessions(services: Arc<Services>, retention_days: u32) {
     let mut ticks = tokio::time::interval(FORGET_SESSIONS_EVERY);
     loop {
@@ -140,6 +181,9 @@ async fn forget_sessions(services: Arc<Services>, retention_days: u32) {
             Ok(0) => {}
             Ok(sessions) => tracing::info!(sessions, "old sessions were forgotten"),
             Err(error) => tracing::error!(%error, "old sessions could not be forgotten"),
+        }
+        if let Err(error) = services.keys.forget_activity().await {
+            tracing::error!(%error, "old activity could not be forgotten");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use storage::{ChangeFeed, Clock, Database};
 
+use crate::activity::Activity;
 use crate::api_keys::{Authenticator, AuthenticatorSettings};
 use crate::hashing::{HashCost, Hasher, Pepper};
 use crate::random::NoRandomness;
@@ -74,6 +75,7 @@ pub struct KeyAdmin {
     pub(crate) sealer: Box<Sealer>,
     pub(crate) throttle: Box<Throttle>,
     refusals: Arc<RefusalLog>,
+    pub(crate) activity: Arc<Activity>,
 }
 
 impl KeyAdmin {
@@ -90,7 +92,9 @@ impl KeyAdmin {
             cost: settings.api_key_hash,
             failure_limit: settings.failed_credentials,
         };
-        let refusals = Arc::new(RefusalLog::new(database.clone(), clock.clone()));
+        let activity = Arc::new(Activity::new(database.clone(), clock.clone()));
+        let refusals = RefusalLog::new(database.clone(), clock.clone(), activity.clone());
+        let refusals = Arc::new(refusals);
         let authenticator = Authenticator::new(
             (database.clone(), feed.clone()),
             clock.clone(),
@@ -109,6 +113,7 @@ impl KeyAdmin {
             settings,
             authenticator,
             refusals,
+            activity,
         })
     }
 

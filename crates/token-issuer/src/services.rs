@@ -187,7 +187,7 @@ impl Services {
             feed.clone(),
             clock.clone(),
         ));
-        let recorder = Recorder::start(database.clone(), hasher.clone());
+        let recorder = Recorder::start(database.clone(), hasher.clone(), keys.counter().clone());
         let issuer = TokenIssuer {
             database: database.clone(),
             feed: feed.clone(),

@@ -2,8 +2,11 @@
 
 mod api_keys;
 mod attacks;
-mod profile;
+mod audit;
+mod overview;
+mod people;
 mod playground;
+mod profile;
 mod sessions;
 mod tokens;
 

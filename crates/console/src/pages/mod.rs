@@ -5,19 +5,28 @@ use axum::Router;
 use crate::state::ConsoleState;
 
 mod api_keys;
-mod profile;
+mod audit;
+mod overview;
+mod owner;
 mod playground;
+mod profile;
+mod service_accounts;
 mod sessions;
 mod sign_in;
 mod tokens;
+mod users;
 
 /// All pages, below `/console`.
 pub(crate) fn routes() -> Router<ConsoleState> {
     Router::new()
         .merge(api_keys::routes())
-        .merge(profile::routes())
+        .merge(audit::routes())
+        .merge(overview::routes())
         .merge(playground::routes())
+        .merge(profile::routes())
+        .merge(service_accounts::routes())
         .merge(sessions::routes())
-        .merge(tokens::routes())
         .merge(sign_in::routes())
+        .merge(tokens::routes())
+        .merge(users::routes())
 }

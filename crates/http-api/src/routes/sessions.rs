@@ -18,7 +18,7 @@ use crate::json::{JsonBody, Object, present};
 use crate::middleware::not_found;
 use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{PathId, Query, decode_cursor, invalid, limit, next_cursor};
+use crate::query::{PathId, Query, decode_cursor, invalid, limit, next_cursor, time};
 use crate::state::ApiState;
 
 /// Which sessions to list.
@@ -254,12 +254,6 @@ fn text_of(pointer: &'static str, text: String) -> Result<String, Problem> {
     }
     let detail = "A filter has 1 to 1088 bytes, none of them zero.";
     Err(invalid(pointer, "invalid_filter", detail))
-}
-
-fn time(pointer: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
-    let parsed = text.map(Timestamp::parse).transpose();
-    let detail = "A time is written like 2026-01-01T00:15:00Z.";
-    parsed.map_err(|_| invalid(pointer, "invalid_time", detail))
 }
 
 impl From<FoundSession> for SessionView {

@@ -172,17 +172,19 @@ impl TokenIssuer {
         origin: &Origin,
         error: &ExchangeError,
     ) {
-        let reasons = match error {
+        let wider = match error {
             ExchangeError::Issue(error) => {
                 return refusals::record(&self.refusals, caller, origin, error).await;
             }
-            ExchangeError::Wider(wider) => wider
-                .iter()
-                .map(|it| json!({ "code": it.code.as_str(), "pointer": it.pointer }))
-                .collect(),
+            ExchangeError::Wider(wider) => wider,
             _ => return,
         };
-        refusals::record_reasons(&self.refusals, caller, origin, reasons).await;
+        let Some(first) = wider.first() else { return };
+        let reasons = wider
+            .iter()
+            .map(|it| json!({ "code": it.code.as_str(), "pointer": it.pointer }));
+        let why = (first.code.as_str(), reasons.collect());
+        refusals::record_reasons(&self.refusals, caller, origin, why).await;
     }
 }
 
