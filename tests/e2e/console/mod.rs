@@ -8,6 +8,7 @@ mod people;
 mod playground;
 mod profile;
 mod sessions;
+mod stored_script;
 mod tokens;
 
 use key_admin::KeyFilter;
