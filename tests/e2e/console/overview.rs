@@ -3,7 +3,7 @@
 use key_admin::UserRole;
 use reqwest::StatusCode;
 use serde_json::json;
-use storage::{Clock, SystemClock, execute};
+use storage::{Clock, SystemClock, execute, fetch_one};
 
 use super::people::adds_user;
 use crate::support::{App, NewKey, on_both_engines};
@@ -67,6 +67,33 @@ async fn the_first_page_leads_to_the_first_token_and_then_charts_it() {
         app.was_active().await;
         let busy = app.walks("overview_busy", json!({})).await;
         assert_eq!(busy["links"], json!(["rate_limited", "attribute_beyond_key", "unknown_role"]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_writes_its_activity_down_and_leaves() {
+    on_both_engines(|mut app| async move {
+        let database = app.services.database.clone();
+        let listed = async || storage::list_nodes(&database, SystemClock.now()).await.unwrap();
+        let right = json!({ "user": { "id": "u", "roles": ["viewer"], "attributes": { "tenant_id": "t" } } });
+        assert_eq!(app.issue(&right).await.status, 201);
+        app.server.terminate();
+        assert!(app.server.wait().success());
+        assert_eq!(listed().await, [], "it took itself from the list");
+        let mut read = database.read().await.unwrap();
+        let sql = "select cast(sum(requests) as bigint) from activity_minutes where refusal_code = ''";
+        let (issued,) = fetch_one!(read.conn(), (i64,), sql).unwrap();
+        assert_eq!(issued, 1);
+        drop(read);
+
+        app.set("JETON_NODE_NAME", "paris-1");
+        app.restart();
+        let name = app.walks("overview_node", json!({})).await;
+        assert_eq!(name, "paris-1");
+        let nodes = listed().await;
+        assert_eq!((nodes.len(), nodes[0].versions_behind), (1, 0));
+        assert_eq!(nodes[0].version, env!("CARGO_PKG_VERSION"));
     })
     .await;
 }
