@@ -2,7 +2,7 @@
 //! recorded or written down.
 
 use key_admin::api_keys::find_key;
-use key_admin::{ApiKey, ApiKeyId, KeyCeiling};
+use key_admin::{ApiKey, ApiKeyContext, ApiKeyId, KeyCeiling};
 use policy::operations::markers::ExplainPolicy;
 use policy::{
     Decision, Denial, Effective, Explanation, FragmentStyle, Grant, GrantRequest, IdentifierQuote,
@@ -186,7 +186,7 @@ impl TokenIssuer {
         caller: &PermittedAsker<'_, ExplainPolicy>,
         key: Option<ApiKeyId>,
     ) -> Result<ExplainedKey, ExplainError> {
-        let calling = caller.key().map(|caller| caller.key());
+        let calling = caller.key().map(ApiKeyContext::key);
         let Some(id) = key.or(calling.map(|key| key.id)) else {
             return Ok(ExplainedKey {
                 id: ApiKeyId::NO_KEY,
