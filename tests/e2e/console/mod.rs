@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod attacks;
+mod single_sign_on;
 
 use key_admin::KeyFilter;
 
