@@ -34,11 +34,12 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         config.database_url(),
         config.master_secrets(),
         config.public_url(),
+        config.single_sign_on(),
     );
-    let (database_url, master, public_url) = match settings {
-        (Ok(database), Ok(master), Ok(public_url)) => (database, master, public_url),
-        (database, master, public_url) => {
-            let faults = [database.err(), master.err(), public_url.err()];
+    let (database_url, master, public_url, single_sign_on) = match settings {
+        (Ok(database), Ok(master), Ok(url), Ok(providers)) => (database, master, url, providers),
+        (database, master, url, providers) => {
+            let faults = [database.err(), master.err(), url.err(), providers.err()];
             let faults: Vec<String> = faults.into_iter().flatten().collect();
             return Err(Failure::input(anyhow!(
                 "the server cannot start: {}",
@@ -64,7 +65,8 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         key_admin: config.keys.clone(),
     })
     .await?;
-    serve(server, &config, Arc::new(services)).await
+    let console = ConsoleState::new(Arc::new(services), single_sign_on);
+    serve(server, &config, console).await
 }
 
 /// Opens a database that exists.
@@ -89,11 +91,11 @@ pub(crate) async fn bind(config: &Config) -> Result<Server, Failure> {
 pub(crate) async fn serve(
     server: Server,
     config: &Config,
-    services: Arc<Services>,
+    console: ConsoleState,
 ) -> Result<(), Failure> {
     let address = server.local_addr().map_err(Failure::server)?;
-    let database = services.database.clone();
-    let state = ApiState::new(services, config.api_settings());
+    let database = console.services.database.clone();
+    let state = ApiState::new(console.services.clone(), config.api_settings());
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(
         state.clone(),
@@ -107,7 +109,7 @@ pub(crate) async fn serve(
     let services = state.services.clone();
     let presence = tokio::spawn(keep_presence(services, config.node_name(), leave.clone()));
     tracing::info!(%address, "listening");
-    let pages = console::routes(ConsoleState::new(state.services.clone()));
+    let pages = console::routes(console);
     server.run(http_api::service(&state, pages), stop).await;
     keeper.abort();
     forgetter.abort();

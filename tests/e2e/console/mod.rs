@@ -8,6 +8,7 @@ mod people;
 mod playground;
 mod profile;
 mod sessions;
+mod single_sign_on;
 mod stored_script;
 mod tokens;
 

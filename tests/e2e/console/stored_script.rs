@@ -25,7 +25,9 @@ impl App {
             "password": "a long enough secret sentence",
         });
         let user = self.makes("/v1/users", user).await;
-        let account = self.makes("/v1/service-accounts", json!({ "name": SCRIPT })).await;
+        let account = self
+            .makes("/v1/service-accounts", json!({ "name": SCRIPT }))
+            .await;
         let role = json!({ "name": "scripted", "description": SCRIPT });
         self.makes("/v1/roles", role).await;
         let audience = json!({ "name": "scripted", "aud": SCRIPT });
@@ -85,7 +87,10 @@ async fn a_stored_script_is_text_wherever_it_is_shown() {
         let shown = app.walks("stored_script", task).await;
         for (path, shows) in &pages {
             let times = shown[path]["times"].as_u64().unwrap();
-            assert!(times > 0 || !shows, "{path} does not show it: the test tests nothing");
+            assert!(
+                times > 0 || !shows,
+                "{path} does not show it: the test tests nothing"
+            );
         }
     })
     .await;

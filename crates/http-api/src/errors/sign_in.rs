@@ -2,7 +2,9 @@
 
 use http::StatusCode;
 use key_admin::rate_limit::Limited;
-use key_admin::sign_in::{ChangePasswordError, EndSessionError, SecondFactorError, SignInError};
+use key_admin::sign_in::{
+    ChangePasswordError, EndSessionError, ProviderSignInError, SecondFactorError, SignInError,
+};
 
 use super::{hash, sentence};
 use crate::middleware::not_found;
@@ -67,6 +69,28 @@ impl From<SecondFactorError> for Problem {
             E::NoRandomness(error) => Self::internal(&error),
             E::Seal(error) => Self::internal(&error),
             E::Sealed(error) => Self::internal(&error),
+            E::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProviderSignInError> for Problem {
+    fn from(error: ProviderSignInError) -> Self {
+        use ProviderSignInError as E;
+        match error {
+            E::Refused => Self::new(
+                StatusCode::FORBIDDEN,
+                "refused_sign_in",
+                "This account may not sign in here. Ask an administrator of your organization, or use another account.",
+            ),
+            E::Limited(limited) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_failed_sign_ins",
+                "Too many sign-ins have failed or were begun lately. Try again in a minute.",
+            )
+            .limited(limited),
+            E::NoRandomness(error) => Self::internal(&error),
+            E::Seal(error) => Self::internal(&error),
             E::Storage(error) => error.into(),
         }
     }

@@ -3,11 +3,13 @@
 
 mod profile;
 mod secret;
+mod single_sign_on;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use console::single_sign_on::SingleSignOn;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
@@ -15,6 +17,7 @@ use key_admin::sign_in::SignInSettings;
 use key_admin::{KeyAdminSettings, MasterSecrets};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use single_sign_on::ConfiguredProvider;
 use token_issuer::PublicUrl;
 
 pub(crate) use profile::{Profile, ServerUrl};
@@ -59,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) session_retention_days: u32,
     pub(crate) log: LogSettings,
     pub(crate) keys: KeyAdminSettings,
+    /// The providers through which people may sign in to the console.
+    pub(crate) single_sign_on: Vec<ConfiguredProvider>,
     /// Is this `jeton dev`? Nobody can configure it.
     #[serde(skip)]
     pub(crate) development: bool,
@@ -111,6 +116,7 @@ impl Default for Config {
             session_retention_days: 30,
             log: LogSettings::default(),
             keys: KeyAdminSettings::default(),
+            single_sign_on: Vec::new(),
             development: false,
         }
     }
@@ -212,6 +218,7 @@ impl Config {
         faults.extend(self.keys.sign_in.unusable_limits().map(|name| {
             format!("`keys.sign_in.{name}` allows at least one, at once and per minute")
         }));
+        faults.extend(single_sign_on::faults(&self.single_sign_on));
         if faults.is_empty() {
             return Ok(());
         }
@@ -279,6 +286,11 @@ impl Config {
             return Err("public_url must be https: over plain http anybody on the way could replace the keys".into());
         }
         Ok(url)
+    }
+
+    /// The providers through which people sign in to the console.
+    pub(crate) fn single_sign_on(&self) -> Result<SingleSignOn, String> {
+        single_sign_on::start(&self.single_sign_on)
     }
 
     /// Where the database is.
