@@ -309,15 +309,16 @@ impl PlaygroundForm {
 
     fn resources(&self) -> Result<Vec<Resource>, FormErrors> {
         lines(&self.resources)
-            .map(|line| match line.split_once(['/', ':']) {
-                Some((kind, id)) => Ok(Resource {
+            .map(|line| {
+                let parts = line.split_once(['/', ':']);
+                let (kind, id) = parts.ok_or_else(|| {
+                    let detail = "A resource is its type, a slash and its id: dashboard/sales.";
+                    FormErrors::of("resources", detail)
+                })?;
+                Ok(Resource {
                     kind: kind.to_owned(),
                     id: id.to_owned(),
-                }),
-                None => {
-                    let detail = "A resource is its type, a slash and its id: dashboard/sales.";
-                    Err(FormErrors::of("resources", detail))
-                }
+                })
             })
             .collect()
     }
