@@ -74,8 +74,8 @@ impl App {
 }
 
 fn url_encoded(text: &str) -> String {
-    let bytes = text.bytes();
-    bytes.map(|byte| format!("%{byte:02x}")).collect()
+    let url = reqwest::Url::parse_with_params("http://host", [("v", text)]).unwrap();
+    url.query().unwrap()["v=".len()..].to_owned()
 }
 
 #[tokio::test]

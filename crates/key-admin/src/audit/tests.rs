@@ -57,6 +57,9 @@ fn of_roles() -> AuditFilter {
     }
 }
 
+/// Puts a condition into a filter.
+type Narrow<'a> = &'a dyn Fn(&mut AuditFilter);
+
 #[tokio::test]
 async fn every_part_of_a_filter_narrows() {
     on_both_engines(|database| async move {
@@ -80,7 +83,7 @@ async fn every_part_of_a_filter_narrows() {
         );
         let at = |hours: i64| Some(start.plus_seconds(hours * 3_600));
         let text = |text: &str| Some(text.to_owned());
-        let cases: [(&dyn Fn(&mut AuditFilter), &str); 12] = [
+        let cases: [(Narrow<'_>, &str); 12] = [
             (&|it| it.action = text("role.update"), "editor_2"),
             (&|it| it.actor_kind = text("user"), "editor_2 Editor"),
             (&|it| it.actor_id = text(&ada.to_string()), "Editor"),
