@@ -60,6 +60,17 @@ impl FormErrors {
         Ok(errors)
     }
 
+    /// The value, or else what is wrong with its field.
+    pub(crate) fn take<T>(&mut self, field: &str, value: Result<T, String>) -> Option<T> {
+        match value {
+            Ok(value) => Some(value),
+            Err(detail) => {
+                self.fields.push((field.to_owned(), detail));
+                None
+            }
+        }
+    }
+
     fn add_general(&mut self, detail: &str) {
         match &mut self.general {
             Some(text) => {

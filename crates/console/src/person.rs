@@ -220,6 +220,34 @@ const NOTICES: &[(&str, &str)] = &[
     ),
     ("account-activated", "The service account is active again."),
     ("account-removed", "The service account was removed."),
+    (
+        "policy-applied",
+        "The policy was applied. New tokens go by it from now on.",
+    ),
+    ("role-saved", "The role was saved."),
+    ("role-deleted", "The role was deleted."),
+    ("attribute-saved", "The attribute was saved."),
+    ("attribute-deleted", "The attribute was deleted."),
+    ("row-rule-saved", "The row rule was saved."),
+    ("row-rule-deleted", "The row rule was deleted."),
+    (
+        "audience-created",
+        "The audience was made, with a key that signs.",
+    ),
+    (
+        "audience-changed",
+        "The audience was changed. New tokens go by it from now on.",
+    ),
+    (
+        "audience-deleted",
+        "The audience was deleted, and its keys retired.",
+    ),
+    ("signing-key-rotated", "The next key signs from now on."),
+    (
+        "signing-key-retired",
+        "The key was retired. Its tokens do not pass any more.",
+    ),
+    ("signing-key-imported", "The key was imported."),
     ("signed-out", "You have signed out."),
     (
         "signed-out-everywhere",

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use token_issuer::Services;
 
+use crate::pages::WhatIfs;
 use crate::single_sign_on::SingleSignOn;
 
 /// What every page can reach; cheap to clone.
@@ -11,6 +12,8 @@ pub struct ConsoleState {
     pub services: Arc<Services>,
     /// The providers through which people may sign in.
     pub single_sign_on: SingleSignOn,
+    /// Policies that are being tried out.
+    pub(crate) what_ifs: Arc<WhatIfs>,
 }
 
 impl ConsoleState {
@@ -19,6 +22,7 @@ impl ConsoleState {
         Self {
             services,
             single_sign_on,
+            what_ifs: Arc::default(),
         }
     }
 

@@ -19,7 +19,8 @@ use token_issuer::audiences::{AudienceError, AudienceFault};
 use token_issuer::services::{CreateApiKeyError, UpdateApiKeyError};
 use token_issuer::signing_keys::RingError;
 
-pub(crate) use issuing::{origin_not_authorized, refused_at, simulation, token_not_active};
+pub use issuing::simulation;
+pub(crate) use issuing::{origin_not_authorized, refused_at, token_not_active};
 
 use crate::middleware::not_found;
 use crate::problem::{FieldProblem, Problem};
@@ -120,7 +121,7 @@ impl From<NotCovered> for Problem {
 }
 
 /// An error's own words as a sentence.
-pub(crate) fn sentence(error: &dyn std::fmt::Display) -> String {
+pub fn sentence(error: &dyn std::fmt::Display) -> String {
     let text = error.to_string();
     let mut characters = text.chars();
     let first = characters
@@ -285,7 +286,7 @@ impl From<EditError> for Problem {
 const MAX_FAULTS: usize = 1_000;
 
 /// Why a policy was not changed. `place` tells where in the request's body a fault is, if it is there.
-pub(crate) fn edit(error: EditError, place: impl Fn(&PolicyFault) -> Option<String>) -> Problem {
+pub fn edit(error: EditError, place: impl Fn(&PolicyFault) -> Option<String>) -> Problem {
     use EditError as E;
     match error {
         E::Invalid(CompileError::Faults(faults)) => invalid_policy(&faults, place),
@@ -339,7 +340,7 @@ impl From<AudienceError> for Problem {
 }
 
 /// An audience that would be wrong, with all its faults.
-pub(crate) fn invalid_audience(faults: &[AudienceFault]) -> Problem {
+pub fn invalid_audience(faults: &[AudienceFault]) -> Problem {
     let errors = faults.iter().map(|fault| FieldProblem {
         pointer: fault.pointer(),
         code: fault.code().to_owned(),
@@ -361,7 +362,7 @@ impl From<RingError> for Problem {
 }
 
 /// Why a ring was not changed. `place` is where the request has the key.
-pub(crate) fn ring(error: RingError, place: &'static str) -> Problem {
+pub fn ring(error: RingError, place: &'static str) -> Problem {
     use RingError as E;
     match error {
         E::NoSuchAudience | E::NoSuchKey => not_found(),

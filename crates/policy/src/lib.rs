@@ -73,7 +73,7 @@ pub use decision::{
 };
 pub use document::{
     Change, CsvFault, CsvRuleFault, DocumentFault, MAX_DOCUMENT_BYTES, PolicyDiff, PolicyDocument,
-    Position,
+    Position, positions_in_yaml,
 };
 pub use fault::{
     CompileError, FaultCode, MAX_ATTRIBUTES, MAX_AUDIENCES, MAX_DESCRIPTION, MAX_INHERITED,
@@ -92,8 +92,11 @@ pub use row_rules::{
     FragmentStyle, IdentifierQuote, MAX_CONDITION_DEPTH, MAX_LITERAL_ITEMS, MAX_ROW_RULES,
     MAX_SQL_NAME_LENGTH, MAX_TESTS, Operator, Placeholder, RowRule, RowRuleDeclarations,
     RowRuleFault, SqlName, SqlNameError, SupersetClause, TableName, TokenClaims, WhereFragment,
-    postgres_ddl, superset_rls, where_fragment,
+    postgres_ddl, postgres_tables, superset_rls, where_fragment,
 };
-pub use service::{EditError, Edited, PolicyError, PolicyService, compile_aside, first_policy};
+pub use service::{
+    EditError, Edited, PartChange, PartName, PolicyError, PolicyPart, PolicyService, compile_aside,
+    first_policy,
+};
 pub use snapshot::PolicySnapshot;
 pub use starter::starter_policy;

@@ -2,6 +2,7 @@
 
 mod edit;
 mod list;
+mod parts;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::{
 };
 
 pub use edit::{EditError, Edited};
+pub use parts::{PartChange, PartName, PolicyPart};
 
 /// Why there is no decision.
 #[derive(Debug, thiserror::Error)]

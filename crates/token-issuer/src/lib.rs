@@ -17,6 +17,7 @@
 //! | [`checking`] | [`TokenIssuer::check_token`]: tokens that somebody presents; [`TokenIssuer::inspect_token`]: what is wrong with one |
 //! | [`explain`], [`simulation`] | why a token would be issued or not; what another policy would change |
 //! | [`playground`] | issuing for a person in the console |
+//! | [`sample`] | what tokens would say after a change of their audience |
 //! | [`audiences`] | who tokens are for, and how long they live |
 //! | [`signing_keys`] | key rings: generation, sealing at rest, JWKS |
 //! | [`claims`] | the payload of a token (RFC 9068) |
@@ -45,6 +46,7 @@ pub mod renewal;
 pub mod reseal;
 mod revocation;
 pub mod rings;
+pub mod sample;
 pub mod services;
 pub mod sessions;
 pub mod signing_keys;
@@ -68,6 +70,7 @@ pub use playground::PlaygroundError;
 pub use renewal::RenewError;
 pub use reseal::{Reseal, ResealError};
 pub use rings::{OrganizationIssuer, StartError};
+pub use sample::{Sample, SampleClaims, SampleError};
 pub use services::{NewOrganization, ServiceSettings, Services};
 pub use simulation::{SimulateError, SimulationReport, SimulationRequest};
 pub use snapshot::{RevocationSnapshot, SnapshotError};

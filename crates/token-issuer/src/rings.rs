@@ -17,7 +17,7 @@ use storage::{
     VersionedCache,
 };
 
-use crate::audiences::{self, Audience, SettingsFault, TokenFormat};
+use crate::audiences::{self, Audience, SettingsFault};
 use crate::claims::Wrapping;
 use crate::metadata::PublicUrl;
 use crate::sessions::{AttributeHasher, CannotHash};
@@ -111,6 +111,21 @@ pub(crate) enum Shape {
     Standard,
     /// That of a template, or Jeton's own with other registered claims.
     Template(Template),
+}
+
+impl Ring {
+    /// The same ring, if its audience were this one.
+    pub(crate) fn changed_to(&self, audience: Audience) -> Result<Self, Vec<SettingsFault>> {
+        Ok(Self {
+            active: self.active.with(&header(&audience, &self.issuer)),
+            shape: Shape::of(&audience)?,
+            wrapping: Wrapping::of(&audience.settings.format),
+            audience,
+            issuer: self.issuer.clone(),
+            hash_key: self.hash_key.clone(),
+            jwks: self.jwks.clone(),
+        })
+    }
 }
 
 impl Shape {
@@ -248,18 +263,13 @@ impl OrganizationIssuer {
                     .unwrap_or(SettingsFault::TokenBytes)
                     .into(),
             })?;
-            let wrapping = match audience.settings.format.clone() {
-                TokenFormat::Signed => Wrapping::Plain,
-                TokenFormat::Encrypted { key } => Wrapping::Encrypted(key),
-                TokenFormat::Opaque => Wrapping::Opaque,
-            };
             let own = keys.iter().filter(|key| key.ring.audience == audience.id);
             let ring = Ring {
                 jwks: Jwks::of(own),
+                wrapping: Wrapping::of(&audience.settings.format),
                 audience,
                 active,
                 issuer: issuer.clone(),
-                wrapping,
                 shape,
                 hash_key: hash_key.clone(),
             };

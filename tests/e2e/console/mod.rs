@@ -2,10 +2,12 @@
 
 mod api_keys;
 mod attacks;
+mod audiences;
 mod audit;
 mod overview;
 mod people;
 mod playground;
+mod policy;
 mod profile;
 mod sessions;
 mod single_sign_on;

@@ -6,7 +6,7 @@ use policy::{CompileError, Denial, PolicyFault, ReasonKind, ScopeNotGranted};
 use token_issuer::sessions::{FindError, RecordError, RevokeError, RevokeTokenError};
 use token_issuer::{
     BatchError, CheckTokenError, ExplainError, InspectError, IssueError, PlaygroundError,
-    RenewError, SimulateError,
+    RenewError, SampleError, SimulateError,
 };
 
 use super::{conflict, forbidden, invalid_policy, sentence};
@@ -161,6 +161,18 @@ impl From<ExplainError> for Problem {
     }
 }
 
+impl From<SampleError> for Problem {
+    fn from(error: SampleError) -> Self {
+        use SampleError as E;
+        match error {
+            E::Audience(error) => error.into(),
+            E::Policy(error) => error.into(),
+            E::Issuer(error) => error.into(),
+            E::Json(error) => Self::internal(&error),
+        }
+    }
+}
+
 impl From<PlaygroundError> for Problem {
     fn from(error: PlaygroundError) -> Self {
         use PlaygroundError as E;
@@ -192,10 +204,7 @@ impl From<InspectError> for Problem {
 }
 
 /// Why nothing was simulated. `place` tells where in the request's body a fault of the policy is.
-pub(crate) fn simulation(
-    error: SimulateError,
-    place: impl Fn(&PolicyFault) -> Option<String>,
-) -> Problem {
+pub fn simulation(error: SimulateError, place: impl Fn(&PolicyFault) -> Option<String>) -> Problem {
     use SimulateError as E;
     match error {
         E::Candidate(CompileError::Faults(faults)) => invalid_policy(&faults, place),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `diff` | what changes between two documents |
 //! | `yaml`, `json` | reading, strictly |
+//! | `places` | where in a YAML text a fault is |
 //! | `commented` | writing YAML that explains itself |
 //! | `casbin_csv` | roles of a casbin policy |
 //! | `fault` | why a text is no document |
@@ -13,6 +14,7 @@ mod commented;
 mod diff;
 mod fault;
 mod json;
+mod places;
 #[cfg(test)]
 mod round_trip_tests;
 mod yaml;
@@ -24,6 +26,7 @@ use crate::{AttributeDeclaration, CompileError, PolicySnapshot, Role, RowRule, o
 pub use casbin_csv::{CsvFault, CsvRuleFault};
 pub use diff::{Change, PolicyDiff};
 pub use fault::{DocumentFault, MAX_DOCUMENT_BYTES, Position};
+pub use places::positions_in_yaml;
 pub(crate) use yaml::read as read_yaml;
 
 /// The policy of an organization as a whole.

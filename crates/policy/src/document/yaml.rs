@@ -33,7 +33,7 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, DocumentFault> 
     read.map_err(|error| fault(&error, known_path(&track.path())))
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     let limits = serde_saphyr::budget! {
         max_anchors: 0,
         max_aliases: 0,

@@ -44,7 +44,7 @@ pub use fault::{ConditionFault, RowRuleFault};
 pub use filter::{AttributeKind, CompiledRowRules};
 pub use fragment::{FragmentStyle, Placeholder, WhereFragment, where_fragment};
 pub use name::{IdentifierQuote, MAX_SQL_NAME_LENGTH, SqlName, SqlNameError, TableName};
-pub use postgres::postgres_ddl;
+pub use postgres::{postgres_ddl, postgres_tables};
 pub use rule::{
     ColumnTest, Condition, ConditionFormError, MAX_CONDITION_DEPTH, MAX_LITERAL_ITEMS,
     MAX_ROW_RULES, MAX_TESTS, Operator, RowRule,

@@ -38,10 +38,17 @@ const HELPERS: &str = include_str!("postgres_helpers.sql");
 /// and not once per row.
 pub fn postgres_ddl(rules: &CompiledRowRules) -> String {
     let mut script = HELPERS.to_owned();
-    for (table, rules) in rules.rules_by_table() {
-        script.push_str(&table_ddl(table, rules));
+    for (_, part) in postgres_tables(rules) {
+        script.push_str(&part);
     }
     script
+}
+
+/// The parts of [`postgres_ddl`] that are about one table each. They need the functions that the whole script begins with.
+pub fn postgres_tables(rules: &CompiledRowRules) -> impl Iterator<Item = (&TableName, String)> {
+    rules
+        .rules_by_table()
+        .map(|(table, rules)| (table, table_ddl(table, rules)))
 }
 
 fn table_ddl(table: &TableName, rules: &[CompiledRule]) -> String {

@@ -9,10 +9,7 @@ use serde_json::{Value, json};
 use storage::{OrganizationId, StorageError, record_change};
 
 use super::{PolicyError, PolicyService, compile_aside};
-use crate::{
-    AttributeDeclaration, AttributeName, Change, CompileError, PolicyDiff, PolicyDocument,
-    PolicySnapshot, Role, RoleName, store,
-};
+use crate::{Change, CompileError, PolicyDiff, PolicyDocument, PolicySnapshot, store};
 
 /// Other edits that may come first before this one gives up.
 const MAX_ROUNDS: usize = 8;
@@ -74,13 +71,6 @@ impl From<PolicyError> for EditError {
     }
 }
 
-/// Whether something must be there before it is put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Put {
-    New,
-    Existing,
-}
-
 impl PolicyService {
     /// Replaces the organization's policy, all or nothing. With `expected`, only if the policy is at that version.
     pub async fn replace(
@@ -96,91 +86,6 @@ impl PolicyService {
             Ok(())
         };
         self.edit(act, organization, expected, action, change).await
-    }
-
-    /// Declares a role.
-    pub async fn create_role(
-        &self,
-        act: &Act,
-        organization: OrganizationId,
-        role: Role,
-    ) -> Result<Edited, EditError> {
-        let action = ("role.create", "role", role.name.to_string());
-        self.edit(act, organization, None, action, |policy| {
-            put(&mut policy.roles, &role, |it| &it.name, Put::New)
-        })
-        .await
-    }
-
-    /// Declares a role anew.
-    pub async fn update_role(
-        &self,
-        act: &Act,
-        organization: OrganizationId,
-        role: Role,
-    ) -> Result<Edited, EditError> {
-        let action = ("role.update", "role", role.name.to_string());
-        self.edit(act, organization, None, action, |policy| {
-            put(&mut policy.roles, &role, |it| &it.name, Put::Existing)
-        })
-        .await
-    }
-
-    /// Removes a role that no other part of the policy names.
-    pub async fn delete_role(
-        &self,
-        act: &Act,
-        organization: OrganizationId,
-        name: &RoleName,
-    ) -> Result<Edited, EditError> {
-        let action = ("role.delete", "role", name.to_string());
-        self.edit(act, organization, None, action, |policy| {
-            remove(&mut policy.roles, |it| it.name == *name)
-        })
-        .await
-    }
-
-    /// Declares an attribute.
-    pub async fn create_attribute(
-        &self,
-        act: &Act,
-        organization: OrganizationId,
-        attribute: AttributeDeclaration,
-    ) -> Result<Edited, EditError> {
-        let action = ("attribute.create", "attribute", attribute.name.to_string());
-        self.edit(act, organization, None, action, |policy| {
-            put(&mut policy.attributes, &attribute, |it| &it.name, Put::New)
-        })
-        .await
-    }
-
-    /// Declares an attribute anew.
-    pub async fn update_attribute(
-        &self,
-        act: &Act,
-        organization: OrganizationId,
-        attribute: AttributeDeclaration,
-    ) -> Result<Edited, EditError> {
-        let action = ("attribute.update", "attribute", attribute.name.to_string());
-        self.edit(act, organization, None, action, |policy| {
-            let declared = &mut policy.attributes;
-            put(declared, &attribute, |it| &it.name, Put::Existing)
-        })
-        .await
-    }
-
-    /// Removes an attribute that no other part of the policy names.
-    pub async fn delete_attribute(
-        &self,
-        act: &Act,
-        organization: OrganizationId,
-        name: &AttributeName,
-    ) -> Result<Edited, EditError> {
-        let action = ("attribute.delete", "attribute", name.to_string());
-        self.edit(act, organization, None, action, |policy| {
-            remove(&mut policy.attributes, |it| it.name == *name)
-        })
-        .await
     }
 
     /// What [`replace`](Self::replace) would do; writes nothing. The version is that of the policy as it stands.
@@ -199,7 +104,7 @@ impl PolicyService {
     }
 
     /// Reads, changes, checks, and writes if the policy is still what was read.
-    async fn edit(
+    pub(super) async fn edit(
         &self,
         act: &Act,
         organization: OrganizationId,
@@ -339,31 +244,4 @@ fn without_values(change: &Change, sensitive: &BTreeSet<&str>) -> Change {
         }
     }
     change
-}
-
-fn put<T: Clone, N: PartialEq>(
-    things: &mut Vec<T>,
-    thing: &T,
-    name: impl Fn(&T) -> &N,
-    put: Put,
-) -> Result<(), EditError> {
-    let found = things.iter_mut().find(|it| name(it) == name(thing));
-    match (found, put) {
-        (Some(_), Put::New) => Err(EditError::Exists),
-        (None, Put::Existing) => Err(EditError::NotFound),
-        (Some(place), Put::Existing) => {
-            place.clone_from(thing);
-            Ok(())
-        }
-        (None, Put::New) => {
-            things.push(thing.clone());
-            Ok(())
-        }
-    }
-}
-
-fn remove<T>(things: &mut Vec<T>, is_it: impl Fn(&T) -> bool) -> Result<(), EditError> {
-    let place = things.iter().position(is_it).ok_or(EditError::NotFound)?;
-    things.remove(place);
-    Ok(())
 }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use storage::testing::on_both_engines;
 use storage::{ChangeFeed, Clock, Database, OrganizationId, PrincipalId, SystemClock, execute};
 
-use super::{EditError, Edited, PolicyError, PolicyService};
+use super::{EditError, Edited, PartChange, PartName, PolicyError, PolicyPart, PolicyService};
 use crate::testing::{LIMITS, ceiling_of, granted, reasons, refused, request};
-use crate::{CompileError, Decision, PolicyDocument, starter_policy, store};
+use crate::{CompileError, Decision, Identifier, PolicyDocument, RowRule, starter_policy, store};
 
 /// A node with the policies of any number of organizations.
 struct App {
@@ -275,6 +275,57 @@ async fn an_organization_that_is_gone_has_no_policy() {
             let expected = matches!(gone, EditError::Policy(PolicyError::OrganizationGone));
             assert!(expected, "{gone:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_rule_is_declared_changed_and_removed_by_itself() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let organization = app.organization("rows").await;
+        let act = Act::on_command_line();
+        let change = async |expected: Option<i64>, change: PartChange| {
+            let policy = &app.policy;
+            policy
+                .change_part(&act, organization, expected, change)
+                .await
+        };
+        let document = starter_policy();
+        let policy = &app.policy;
+        let replaced = policy.replace(&act, organization, None, document);
+        let version = replaced.await.unwrap().version;
+        let rule = |attribute: &str| -> PolicyPart {
+            let rule: RowRule = serde_json::from_value(json!({
+                "name": "own-orders", "table": "orders", "roles": ["viewer"],
+                "where": {"column": "tenant", "operator": "=", "attribute": attribute},
+            }))
+            .unwrap();
+            PolicyPart::RowRule(rule)
+        };
+        let name = PartName::RowRule(Identifier::parse("own-orders").unwrap());
+        let missing = change(None, PartChange::Update(rule("tenant_id"))).await;
+        assert!(matches!(missing, Err(EditError::NotFound)), "{missing:?}");
+        let made = change(Some(version), PartChange::Create(rule("tenant_id"))).await;
+        let made = made.unwrap();
+        let path = &made.diff.changes()[0].path;
+        assert_eq!(path, "row_rules/own-orders");
+        let twice = change(None, PartChange::Create(rule("tenant_id"))).await;
+        assert!(matches!(twice, Err(EditError::Exists)), "{twice:?}");
+        let late = change(Some(version), PartChange::Delete(name.clone())).await;
+        assert!(
+            matches!(late, Err(EditError::Changed { current }) if current == made.version),
+            "{late:?}"
+        );
+        let wrong = change(None, PartChange::Update(rule("ghost"))).await;
+        let Err(EditError::Invalid(CompileError::Faults(faults))) = wrong else {
+            panic!("{wrong:?}")
+        };
+        let place = faults[0].pointer(&rule("ghost").alone());
+        assert_eq!(place.as_deref(), Some("/row_rules/0/where"));
+        change(None, PartChange::Delete(name)).await.unwrap();
+        let (document, _) = app.policy.document(organization).await.unwrap();
+        assert!(document.row_rules.is_empty());
     })
     .await;
 }

@@ -21,6 +21,7 @@ pub use fault::AudienceFault;
 pub(crate) use known_origins::KnownOrigins;
 pub use origin::{InvalidOrigin, WebOrigin};
 pub use patch::{AudiencePatch, ClaimsPatch, SettingsPatch};
+pub(crate) use service::changed;
 pub use service::{AudienceError, NewAudience};
 pub use settings::{
     AudienceSettings, ClaimSettings, DEFAULT_TOKEN_BYTES, MAX_DATASETS, MAX_GRACE_SECONDS,

@@ -157,12 +157,7 @@ impl TokenIssuer {
         record_change(&mut tx, organization).await?;
         let before = store::find(tx.conn(), organization, id).await?;
         let before = before.ok_or(AudienceError::NotFound)?;
-        let mut after = before.clone();
-        patch.apply(&mut after);
-        let faults = faults_of(&after);
-        if !faults.is_empty() {
-            return Err(AudienceError::Invalid(faults));
-        }
+        let after = changed(&before, patch)?;
         if seen(&before) == seen(&after) {
             return Ok(before);
         }
@@ -242,6 +237,18 @@ impl TokenIssuer {
         tx.commit().await?;
         self.feed.catch_up().await;
         Ok(())
+    }
+}
+
+/// The audience as it would become.
+pub(crate) fn changed(before: &Audience, patch: AudiencePatch) -> Result<Audience, AudienceError> {
+    let mut after = before.clone();
+    patch.apply(&mut after);
+    let faults = faults_of(&after);
+    if faults.is_empty() {
+        Ok(after)
+    } else {
+        Err(AudienceError::Invalid(faults))
     }
 }
 

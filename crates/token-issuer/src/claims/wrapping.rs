@@ -19,7 +19,7 @@ use key_admin::random;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use crate::audiences::EncryptionKey;
+use crate::audiences::{EncryptionKey, TokenFormat};
 
 /// What opaque tokens begin with, so that scanners find them.
 pub(crate) const OPAQUE_PREFIX: &str = "jts_";
@@ -44,6 +44,15 @@ pub(crate) enum Wrapping {
 }
 
 impl Wrapping {
+    /// What an audience's settings ask for.
+    pub(crate) fn of(format: &TokenFormat) -> Self {
+        match format {
+            TokenFormat::Signed => Self::Plain,
+            TokenFormat::Encrypted { key } => Self::Encrypted(key.clone()),
+            TokenFormat::Opaque => Self::Opaque,
+        }
+    }
+
     /// The form of a signed token that leaves.
     pub(crate) fn wrap(&self, signed: String) -> Result<SecretString, CannotWrap> {
         match self {

@@ -10,6 +10,8 @@ mod key_pair;
 mod service;
 pub(crate) mod store;
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
@@ -79,6 +81,8 @@ pub struct StoredKey {
     pub(crate) sealed_private_key: Vec<u8>,
     pub(crate) created_at: Timestamp,
     pub(crate) activated_at: Option<Timestamp>,
+    /// When it stopped to sign.
+    pub(crate) left_at: Option<Timestamp>,
 }
 
 /// Why no key was made.
@@ -98,7 +102,8 @@ pub enum GenerateError {
 /// A private key, ready to sign.
 pub(crate) struct OpenedKey {
     pub(crate) kid: String,
-    pub(crate) pair: KeyPair,
+    pub(crate) pair: Arc<KeyPair>,
+    algorithm: SigningAlgorithm,
     /// The header of every token that it signs, in base64url.
     header: String,
 }
@@ -122,7 +127,12 @@ pub(crate) struct HeaderExtras {
 }
 
 impl OpenedKey {
-    fn new(kid: String, algorithm: SigningAlgorithm, pair: KeyPair, extras: &HeaderExtras) -> Self {
+    fn new(
+        kid: String,
+        algorithm: SigningAlgorithm,
+        pair: Arc<KeyPair>,
+        extras: &HeaderExtras,
+    ) -> Self {
         let named = extras.key_id.as_deref().unwrap_or(&kid);
         let mut header = json!({ "alg": algorithm, "typ": extras.typ, "kid": named });
         if let Some(issuer) = &extras.issuer {
@@ -132,7 +142,13 @@ impl OpenedKey {
             header: BASE64_URL_SAFE_NO_PAD.encode(header.to_string()),
             kid,
             pair,
+            algorithm,
         }
+    }
+
+    /// The same key under another header.
+    pub(crate) fn with(&self, extras: &HeaderExtras) -> Self {
+        Self::new(self.kid.clone(), self.algorithm, self.pair.clone(), extras)
     }
 
     /// A compact JWS ([RFC 7515, section 7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)) of this payload.
@@ -229,6 +245,7 @@ impl StoredKey {
             public_jwk,
             created_at: now,
             activated_at: (state == KeyState::Active).then_some(now),
+            left_at: None,
         })
     }
 
@@ -247,6 +264,7 @@ impl StoredKey {
         let pair = KeyPair::read(algorithm, &private).map_err(|_| CannotOpen)?;
         match pair.public_jwk() {
             Ok(public) if public == self.public_jwk => {
+                let pair = Arc::new(pair);
                 Ok(OpenedKey::new(self.kid.clone(), algorithm, pair, extras))
             }
             _ => Err(CannotOpen),

@@ -4,6 +4,8 @@
 //! verifiers keep one before it signs (a shared secret, which is in none, need not); a key that signed stays in the
 //! JWKS until its last token has ended. Only retiring a key in an emergency breaks the last two, on purpose.
 
+use std::collections::BTreeMap;
+
 use key_admin::Act;
 use key_admin::cutoffs::{CutoffKind, CutoffTarget, void_for_good};
 use secrecy::SecretSlice;
@@ -34,6 +36,8 @@ pub struct ListedKey {
     pub created_at: Timestamp,
     /// When it began to sign.
     pub activated_at: Option<Timestamp>,
+    /// Of one that has stopped to sign: until when tokens of it can live, and it stays published.
+    pub published_until: Option<Timestamp>,
 }
 
 impl From<StoredKey> for ListedKey {
@@ -43,6 +47,7 @@ impl From<StoredKey> for ListedKey {
             state: key.state,
             created_at: key.created_at,
             activated_at: key.activated_at,
+            published_until: key.left_at.map(|at| at.plus_seconds(PREVIOUS_SECONDS)),
         }
     }
 }
@@ -104,6 +109,21 @@ impl TokenIssuer {
         find(&mut tx, organization, audience).await?;
         let keys = ring(&mut tx, organization, audience).await?;
         Ok(keys.into_iter().map(ListedKey::from).collect())
+    }
+
+    /// The published keys of all audiences of the organization, in the same order.
+    pub async fn signing_keys_of_all(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<BTreeMap<AudienceId, Vec<ListedKey>>, StorageError> {
+        let mut read = self.database.read().await?;
+        let mut keys = store::published(read.conn(), organization).await?;
+        keys.sort_by_key(|key| key.state);
+        let mut all: BTreeMap<AudienceId, Vec<ListedKey>> = BTreeMap::new();
+        for key in keys {
+            all.entry(key.ring.audience).or_default().push(key.into());
+        }
+        Ok(all)
     }
 
     /// Lets the next key sign from now on, and makes another next one.

@@ -18,6 +18,7 @@ struct Row {
     sealed_private_key: Vec<u8>,
     created_at: Timestamp,
     activated_at: Option<Timestamp>,
+    retired_at: Option<Timestamp>,
 }
 
 impl TryFrom<Row> for StoredKey {
@@ -33,6 +34,7 @@ impl TryFrom<Row> for StoredKey {
             sealed_private_key: row.sealed_private_key,
             created_at: row.created_at,
             activated_at: row.activated_at,
+            left_at: row.retired_at,
         })
     }
 }
@@ -95,7 +97,7 @@ pub(crate) async fn published(
         conn,
         Row,
         "select k.kid, k.organization_id, k.audience_id, a.algorithm, k.state, k.public_jwk,
-                k.sealed_private_key, k.created_at, k.activated_at
+                k.sealed_private_key, k.created_at, k.activated_at, k.retired_at
          from signing_keys k join audiences a on a.id = k.audience_id
          where k.organization_id = $1 and k.state <> 'retired' order by k.created_at, k.kid",
         organization,

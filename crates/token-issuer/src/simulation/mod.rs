@@ -81,6 +81,16 @@ impl TokenIssuer {
         caller: impl Into<PermittedAsker<'_, SimulatePolicy>>,
         request: SimulationRequest,
     ) -> Result<SimulationReport, SimulateError> {
+        self.simulate_watched(caller, request, |_| {}).await
+    }
+
+    /// The same, telling after each page how many sessions were decided again so far.
+    pub async fn simulate_watched(
+        &self,
+        caller: impl Into<PermittedAsker<'_, SimulatePolicy>>,
+        request: SimulationRequest,
+        watch: impl Fn(u32) + Send,
+    ) -> Result<SimulationReport, SimulateError> {
         let caller = caller.into();
         let period = Period {
             since: request.since.unwrap_or(Timestamp::from_unix_seconds(0)),
@@ -105,7 +115,8 @@ impl TokenIssuer {
         let mut simulation = Simulation::new(policies, audiences, hasher);
 
         let mut before = period.end();
-        let mut left = request.last.min(MAX_SESSIONS);
+        let most = request.last.min(MAX_SESSIONS);
+        let mut left = most;
         while left > 0 {
             let sessions = self
                 .sessions(organization, &period, before, left.min(PAGE))
@@ -123,6 +134,7 @@ impl TokenIssuer {
             };
             let done = tokio::task::spawn_blocking(work).await;
             simulation = done.map_err(|_| SimulateError::Interrupted)?;
+            watch(most - left);
         }
         Ok(simulation.into_report())
     }

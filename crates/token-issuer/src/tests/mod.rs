@@ -20,6 +20,7 @@ mod reseal;
 mod revoking;
 mod revoking_values;
 mod rings;
+mod samples;
 mod sensitive;
 mod settings;
 mod starting;

@@ -94,8 +94,8 @@ impl ImportSigningKeyRequest {
     }
 }
 
-/// The bytes of a shared secret.
-pub(super) fn secret_bytes(text: &SecretString) -> Result<SecretSlice<u8>, Problem> {
+/// The bytes of a shared secret in base64url without padding.
+pub fn secret_bytes(text: &SecretString) -> Result<SecretSlice<u8>, Problem> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.expose_secret());
     bytes.map(SecretSlice::from).map_err(|_| {
         let detail = "A secret is base64url without padding.";
