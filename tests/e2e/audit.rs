@@ -259,7 +259,10 @@ async fn wrong_parameters_are_refused() {
             ("?limit=0", "invalid_limit"),
             ("?limit=x", "invalid_query"),
             ("?cursor=x", "invalid_cursor"),
-            ("?since=2026-01-01", "invalid_query"),
+            ("?since=2026-01-01", "invalid_time"),
+            ("?until=yesterday", "invalid_time"),
+            ("?search=%25", "invalid_filter"),
+            ("?actor=x", "invalid_query"),
             ("?action=", "invalid_filter"),
             ("?action=%00", "invalid_filter"),
             ("?target_id=%27%20or%201%3D1", "invalid_filter"),
@@ -310,6 +313,33 @@ async fn refusals_are_in_the_audit_trail_without_values_and_not_without_end() {
         );
         assert_eq!(events[0].client_address.as_deref(), Some("127.0.0.1"));
         assert!(events[0].request_id.as_deref().unwrap().starts_with("req_"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_are_narrowed_by_noun_actor_text_and_time() {
+    on_both_engines(|app| async move {
+        let id = make_account(&app, "nightly").await;
+        let path = format!("/v1/service-accounts/{id}");
+        app.call(Method::PATCH, &path, Some(json!({ "name": "weekly" })))
+            .await;
+        let about = async |query: &str| {
+            let found = events(&app, &format!("?target_id={id}&{query}")).await;
+            of(&found, "action").join(" ")
+        };
+        let both = "service_account.update service_account.create";
+        assert_eq!(about("noun=service_account").await, both);
+        assert_eq!(about("noun=service").await, "");
+        assert_eq!(about("actor_kind=api_key").await, both);
+        assert_eq!(about("actor_kind=user").await, "");
+        assert_eq!(about("search=UPDATE").await, "service_account.update");
+        assert_eq!(
+            about("since=2020-01-01T00:00:00Z&until=2999-01-01T00:00:00Z").await,
+            both
+        );
+        assert_eq!(about("until=2020-01-01T00:00:00Z").await, "");
+        assert_eq!(about("since=2999-01-01T00:00:00Z").await, "");
     })
     .await;
 }

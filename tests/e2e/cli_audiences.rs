@@ -133,6 +133,43 @@ async fn an_audience_is_changed_and_removed() {
 }
 
 #[tokio::test]
+async fn registered_claims_and_the_header_are_set_one_by_one() {
+    on_both_engines(|app| async move {
+        let said = |command: &str| {
+            let arguments: Vec<&str> = command.split_whitespace().collect();
+            ok_json(&app, &arguments)["claims"].clone()
+        };
+        let claims = said(
+            "audience create -n plain --subject user_uuid --client-id false --not-before false
+             --typ JWT --issuer-in-header true",
+        );
+        let registered = json!({ "issuer": "organization", "subject": "user_uuid", "client_id": false, "not_before": false });
+        assert_eq!(claims["registered"], registered);
+        assert_eq!((&claims["typ"], &claims["issuer_in_header"]), (&json!("JWT"), &json!(true)));
+        for (flag, subject) in [
+            ("given=service", json!({ "given": "service" })),
+            ("omitted", json!("omitted")),
+            ("user", json!("user")),
+        ] {
+            let claims = said(&format!("audience update plain --subject {flag}"));
+            assert_eq!(claims["registered"]["subject"], subject);
+            assert_eq!(claims["registered"]["client_id"], json!(false), "what is not named stays");
+        }
+        let claims = said("audience update plain --client-id true --not-before true --typ at+jwt --issuer-in-header false");
+        assert_eq!(
+            (&claims["registered"]["client_id"], &claims["registered"]["not_before"]),
+            (&json!(true), &json!(true))
+        );
+        assert_eq!((&claims["typ"], &claims["issuer_in_header"]), (&json!("at+jwt"), &json!(false)));
+        for wrong in [["--subject", "nobody"], ["--client-id", "maybe"], ["--typ", "at"]] {
+            let (code, data, _) = run_with(&app, &app.key, &[&["audience", "update", "plain"], &wrong[..]].concat());
+            assert_eq!((code, data.as_str()), (1, ""), "{wrong:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn presets_are_listed_and_used() {
     on_both_engines(|app| async move {
         let table = ok(&app, &["audience", "presets"]);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli_http::{ok, ok_json};
-use crate::support::{App, on_both_engines};
+use crate::support::{App, decode, on_both_engines};
 
 async fn issues(app: &App, subject: &str, tenant: &str) -> String {
     let request = json!({ "user": { "id": subject, "roles": ["viewer"], "attributes": { "tenant_id": tenant } } });
@@ -50,6 +50,30 @@ async fn sessions_are_found_shown_and_revoked() {
             pairs(&[("eve", "revoked"), ("bob", "revoked"), ("ada", "revoked")])
         );
         assert_eq!(states(&app, &["--active"]), pairs(&[]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_is_issued_and_printed_alone() {
+    on_both_engines(|app| async move {
+        let request = [
+            "token",
+            "issue",
+            "--user",
+            "ada",
+            "--role",
+            "viewer",
+            "--attribute",
+            "tenant_id=t-1",
+        ];
+        let token = ok(&app, &request);
+        let (_, claims) = decode(token.trim());
+        assert_eq!(claims["sub"], "ada");
+        assert_eq!(claims["attributes"], json!({ "tenant_id": "t-1" }));
+        let answer = ok_json(&app, &[&request[..], &["--ttl", "60"]].concat());
+        assert_eq!(answer["expires_in"], 60);
+        assert_eq!(app.count_sessions().await, 2);
     })
     .await;
 }

@@ -1,13 +1,11 @@
-//! The documentation keeps up with the code.
+//! The documentation keeps up with the code. That its commands work: [`super::documented_commands`].
 
-use std::path::Path;
-use std::process::Command;
-
-use crate::support::{jeton_binary, repository, run_to_end};
 use policy::{FaultCode, ReasonCode};
 use token_issuer::audiences::AudienceFault;
 
-fn document(name: &str) -> String {
+use crate::support::{repository, run_to_end};
+
+pub(crate) fn document(name: &str) -> String {
     std::fs::read_to_string(repository().join("docs").join(name)).unwrap()
 }
 
@@ -57,6 +55,7 @@ fn every_code_in_the_sources_is_documented() {
         "query.rs",
         "middleware/mod.rs",
         "routes/api_keys/mod.rs",
+        "routes/api_keys/revocation.rs",
         "routes/audiences/mod.rs",
         "routes/audiences/signing_keys.rs",
         "routes/audiences/types.rs",
@@ -132,6 +131,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "README.md",
         "docs/errors.md",
         "docs/configuration.md",
+        "docs/console.md",
         "docs/cli.md",
         "docs/embedding.md",
         "docs/oauth.md",
@@ -155,17 +155,6 @@ fn links_in_the_documentation_lead_somewhere() {
             assert!(exists, "{target} in {document}");
         }
     }
-}
-
-/// The text behind a fence of one kind.
-fn fenced<'a>(text: &'a str, info: &str) -> &'a str {
-    let fence = format!("```{info}\n");
-    text.split(&fence)
-        .nth(1)
-        .unwrap()
-        .split("```")
-        .next()
-        .unwrap()
 }
 
 /// The subcommands that a command's help lists.
@@ -213,99 +202,4 @@ fn every_command_is_documented() {
         found += 1;
     }
     assert!(found > 40, "{found}");
-}
-
-/// The policy, the cases and the casbin file of docs/policy.md work, and so does the line for CI.
-#[test]
-fn the_documented_policy_passes_its_documented_cases() {
-    let text = document("policy.md");
-    let directory = std::env::temp_dir().join(format!("jeton-policy-md-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let written = |name: &str, info: &str| {
-        let path = directory.join(name);
-        std::fs::write(&path, fenced(&text, info)).unwrap();
-        path.display().to_string()
-    };
-    let policy = written("policy.yaml", "yaml policy");
-    let cases = written("cases.yaml", "yaml cases");
-    let casbin = written("casbin.csv", "csv casbin");
-    let tested = run_to_end(&["policy", "test", "-f", &policy, "--cases", &cases], &[]);
-    let checked = run_to_end(&["policy", "check", "-f", &casbin], &[]);
-    std::fs::remove_dir_all(&directory).unwrap();
-    assert!(tested.status.success(), "{tested:?}");
-    assert!(checked.status.success(), "{checked:?}");
-    let line = Command::new("bash")
-        .args(["-euc", fenced(&text, "sh cases")])
-        .current_dir(repository())
-        .env_clear()
-        .env(
-            "PATH",
-            format!("{}:/usr/bin:/bin", directory_of(jeton_binary())),
-        )
-        .output()
-        .unwrap();
-    assert!(line.status.success(), "{line:?}");
-}
-
-/// The commands of the README's production chapter, but for the server at their end.
-fn way_to_production() -> String {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
-    let chapter = readme.split("## Production").nth(1).unwrap();
-    let commands = fenced(chapter, "sh").trim_end();
-    commands.strip_suffix("jeton serve").unwrap().to_owned()
-}
-
-/// Runs commands in an empty directory, and gives what they print.
-fn run_as_written(name: &str, commands: &str) -> String {
-    let home = std::env::temp_dir().join(format!("jeton-{name}-{}", std::process::id()));
-    std::fs::create_dir(&home).unwrap();
-    let output = Command::new("bash")
-        .args(["-euc", commands])
-        .current_dir(&home)
-        .env_clear()
-        .env(
-            "PATH",
-            format!("{}:/usr/bin:/bin", directory_of(jeton_binary())),
-        )
-        .output()
-        .unwrap();
-    std::fs::remove_dir_all(&home).unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[test]
-fn the_way_to_production_works_as_written() {
-    let printed = run_as_written("readme", &way_to_production());
-    assert!(
-        printed.lines().last().unwrap().starts_with("jtn_"),
-        "{printed}"
-    );
-}
-
-/// In place of each server stands a command that opens all keys, as a server does when it starts.
-#[test]
-fn the_change_of_the_master_secret_works_as_written() {
-    let text = document("master-secret.md");
-    let blocks = text.split("```sh\n").skip(1);
-    let blocks: String = blocks.filter_map(|it| it.split("```").next()).collect();
-    assert_eq!(blocks.matches("jeton serve\n").count(), 3);
-    let commands = blocks.replace("jeton serve\n", "jeton organization get\n");
-    let printed = run_as_written(
-        "master-secret",
-        &format!("{}{commands}", way_to_production()),
-    );
-    for line in fenced(&text, "text").lines() {
-        assert!(printed.contains(line.trim()), "{line} in {printed}");
-    }
-    assert!(
-        printed.contains("signing_keys       0         2"),
-        "{printed}"
-    );
-    let listed = printed.lines().last().unwrap();
-    assert!(listed.contains("backend"), "{printed}");
-}
-
-fn directory_of(file: &Path) -> &str {
-    file.parent().unwrap().to_str().unwrap()
 }

@@ -1,9 +1,7 @@
 //! Tokens fetched over HTTP and verified with the published JWKS by libraries that are not ours: PyJWT and joserfc
 //! (Python), `jose` (Node).
 
-use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use key_admin::Act;
 use policy::{AudienceLimits, AudienceName};
@@ -11,7 +9,7 @@ use serde_json::{Value, json};
 use token_issuer::audiences::{AudienceSettings, NewAudience};
 use token_issuer::signing_keys::SigningAlgorithm;
 
-use crate::support::{App, node, on_both_engines, python, repository};
+use crate::support::{App, ask, node, on_both_engines, python};
 
 struct Library {
     name: &'static str,
@@ -51,29 +49,10 @@ impl Library {
         (issuer, audience): (&str, &str),
         tokens: &[String],
     ) -> Vec<Value> {
-        let mut child = Command::new(&self.program)
-            .arg(repository().join(self.script))
-            .env("NO_PROXY", "127.0.0.1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
         let task = json!({ "jwks_url": app.jwks_url(), "issuer": issuer, "audience": audience,
                            "algorithm": algorithm, "tokens": tokens });
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(task.to_string().as_bytes())
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(
-            output.status.success(),
-            "{} failed: {:?}",
-            self.name,
-            output.status
-        );
-        let results: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let results = ask(&self.program, self.script, &task);
+        let results = results.as_array().unwrap().clone();
         assert_eq!(results.len(), tokens.len(), "{}", self.name);
         results
     }

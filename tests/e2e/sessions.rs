@@ -199,6 +199,14 @@ async fn many_are_revoked_by_one_thing_that_they_have_in_common() {
                 "invalid_target",
             ),
             (
+                json!({ "attribute": { "name": "planet", "value": "mars" } }),
+                "invalid_target",
+            ),
+            (
+                json!({ "attribute": { "name": "tenant_id", "value": 1 } }),
+                "invalid_target",
+            ),
+            (
                 json!({ "all": true, "before": "2999-01-01T00:00:00Z" }),
                 "in_the_future",
             ),

@@ -1,5 +1,5 @@
-//! The console's cookies: one holds the session, one a sign-in that wants a code yet, one ties the forms before sign-in to
-//! the browser.
+//! The console's cookies: one holds the session, one a sign-in that wants a code yet, one a round trip through a provider, one
+//! ties the forms before sign-in to the browser.
 //!
 //! Over TLS they have the [`__Host-` prefix](https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-__host-prefix):
 //! no other host and no plain connection can set them. Without TLS, which only serves this machine, browsers would not
@@ -26,6 +26,8 @@ pub(crate) enum Cookie {
     Session,
     /// A sign-in whose password was right, and whose code is asked for.
     Pending,
+    /// The `state` of a round trip through a provider: only the browser that begins it may end it.
+    Attempt,
     /// Of a browser in which nobody has signed in.
     Visitor,
 }
@@ -37,6 +39,8 @@ impl Cookie {
             (Self::Session, true) => "jeton-session",
             (Self::Pending, false) => "__Host-jeton-pending",
             (Self::Pending, true) => "jeton-pending",
+            (Self::Attempt, false) => "__Host-jeton-attempt",
+            (Self::Attempt, true) => "jeton-attempt",
             (Self::Visitor, false) => "__Host-jeton-visitor",
             (Self::Visitor, true) => "jeton-visitor",
         }

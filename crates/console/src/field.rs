@@ -13,6 +13,14 @@ pub(crate) struct FormErrors {
 }
 
 impl FormErrors {
+    /// An error of no field alone.
+    pub(crate) fn whole(detail: impl Into<String>) -> Self {
+        Self {
+            general: Some(detail.into()),
+            fields: Vec::new(),
+        }
+    }
+
     /// An error of one field.
     pub(crate) fn of(field: &str, detail: impl Into<String>) -> Self {
         Self::default().and(field, detail)
@@ -25,19 +33,11 @@ impl FormErrors {
         self
     }
 
-    /// An error of the whole form.
-    pub(crate) fn whole(detail: impl Into<String>) -> Self {
-        Self {
-            general: Some(detail.into()),
-            ..Self::default()
-        }
-    }
-
     /// The problem as the form's own, if the person can do something about it. `fields` says which field stands for which
     /// JSON pointer of the problem; a pointer below one belongs to it, and what belongs to none is told above the form.
     pub(crate) fn of_problem(problem: Problem, fields: &[(&str, &str)]) -> Result<Self, Failure> {
         let status = problem.status();
-        let of_input = matches!(status.as_u16(), 403 | 409 | 422);
+        let of_input = matches!(status.as_u16(), 403 | 409 | 422 | 429);
         if !of_input {
             return Err(Failure::from(problem));
         }

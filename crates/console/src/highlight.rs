@@ -1,4 +1,5 @@
-//! JSON that people read: indented, its parts in colours that the stylesheet gives.
+//! Texts that people read: JSON, indented, its parts in colours that the stylesheet gives; and sentences that name things
+//! between backquotes.
 
 use askama::Template;
 use serde_json::Value;
@@ -73,11 +74,47 @@ impl Highlighted {
     }
 }
 
+/// A sentence, what stands between backquotes in it as code.
+#[derive(Clone, Debug, Template)]
+#[template(
+    source = "{% for part in parts %}{% if loop.index0 % 2 == 1 %}<code>{{ part }}</code>{% else %}{{ part }}{% endif %}{% endfor %}",
+    ext = "html"
+)]
+pub(crate) struct Prose {
+    /// Words and code in turn.
+    parts: Vec<String>,
+}
+
+impl Prose {
+    pub(crate) fn new(text: &str) -> Self {
+        let mut parts: Vec<String> = text.split('`').map(ToOwned::to_owned).collect();
+        // A backquote that nothing closes is one.
+        if parts.len().is_multiple_of(2) {
+            parts = vec![text.to_owned()];
+        }
+        Self { parts }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_stands_between_backquotes_is_code() {
+        for (text, html) in [
+            (
+                "Role `a<b` is there.",
+                "Role <code>a&#60;b</code> is there.",
+            ),
+            ("plain & simple", "plain &#38; simple"),
+            ("a ` alone", "a ` alone"),
+        ] {
+            assert_eq!(Prose::new(text).to_string(), html);
+        }
+    }
 
     #[test]
     fn the_text_is_the_value_and_every_part_is_escaped() {

@@ -15,6 +15,7 @@
 //! | `when` | times as people read them |
 //! | `snippets` | code that people paste |
 //! | `failure` | errors as pages |
+//! | [`single_sign_on`] | the round trip through a provider |
 //! | `assets` | the stylesheet and the scripts, from the binary |
 //!
 //! Templates are in `templates/`, a directory per noun, checked at compile time and escaped unless they say `|safe`, which
@@ -32,6 +33,7 @@ mod page;
 mod pages;
 mod person;
 mod router;
+pub mod single_sign_on;
 mod snippets;
 mod state;
 mod typed;

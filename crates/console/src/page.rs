@@ -81,8 +81,7 @@ impl Section {
         match self {
             Self::ApiKeys => Some(Permission::KeysRead),
             Self::Playground | Self::Policy => Some(Permission::PolicyRead),
-            Self::Tokens => Some(Permission::SessionsRead),
-            Self::Sessions => Some(Permission::SessionsRead),
+            Self::Tokens | Self::Sessions => Some(Permission::SessionsRead),
             Self::Audiences => Some(Permission::AudiencesRead),
             Self::Users | Self::ServiceAccounts => Some(Permission::UsersRead),
             Self::Audit => Some(Permission::AuditRead),

@@ -191,6 +191,12 @@ const NOTICES: &[(&str, &str)] = &[
     ("key-revoked", "The key was revoked."),
     ("key-deleted", "The key was deleted."),
     (
+        "password-changed",
+        "Your password was changed, and your other sessions have ended.",
+    ),
+    ("second-factor-removed", "Your second factor was removed."),
+    ("session-ended", "The session has ended."),
+    (
         "session-revoked",
         "The session was revoked. Its token does not pass any more.",
     ),
@@ -198,6 +204,22 @@ const NOTICES: &[(&str, &str)] = &[
         "sessions-revoked",
         "Everything issued for this user up to now was revoked.",
     ),
+    ("user-changed", "The user was changed."),
+    (
+        "user-suspended",
+        "The user is suspended, and signed out everywhere. The user's keys are refused.",
+    ),
+    ("user-activated", "The user is active again."),
+    ("user-code-removed", "The user signs in without a code now."),
+    ("user-removed", "The user was removed."),
+    ("account-created", "The service account was made."),
+    ("account-changed", "The service account was changed."),
+    (
+        "account-suspended",
+        "The service account is suspended. Its keys are refused.",
+    ),
+    ("account-activated", "The service account is active again."),
+    ("account-removed", "The service account was removed."),
     (
         "policy-applied",
         "The policy was applied. New tokens go by it from now on.",

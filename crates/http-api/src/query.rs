@@ -9,6 +9,8 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use storage::Timestamp;
+
 use crate::middleware::not_found;
 use crate::problem::{FieldProblem, Problem};
 
@@ -87,6 +89,13 @@ pub fn invalid(pointer: &'static str, code: &'static str, detail: &str) -> Probl
         detail: detail.into(),
     };
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, detail.to_owned()).errors(vec![field])
+}
+
+/// A time in a query string.
+pub fn time(pointer: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
+    let parsed = text.map(Timestamp::parse).transpose();
+    let detail = "A time is written like 2026-01-01T00:15:00Z.";
+    parsed.map_err(|_| invalid(pointer, "invalid_time", detail))
 }
 
 /// Where a page begins: what the last item of the page before sorts by, opaque to clients.

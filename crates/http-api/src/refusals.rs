@@ -49,7 +49,8 @@ pub async fn record_refused(
         && !is_recorded_by_the_issuer(*operation, problem)
     {
         let id = request_id.as_ref().map(|id| &*id.0);
-        record(&state, caller, (client, id), detail(*operation, problem)).await;
+        let why = (problem.code(), detail(*operation, problem));
+        record(&state, caller, (client, id), why).await;
     }
     response
 }
@@ -58,13 +59,14 @@ async fn record(
     state: &ApiState,
     caller: &ApiKeyContext,
     (client, request_id): (IpAddr, Option<&str>),
-    detail: Value,
+    (code, detail): (&'static str, Value),
 ) {
     let refusal = Refusal {
         key: caller.key(),
         client,
         request_id,
         action: "operation.refuse",
+        code,
         detail,
     };
     state.services.keys.refusals().record(refusal).await;

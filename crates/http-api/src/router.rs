@@ -39,14 +39,14 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(
             api_keys::get_api_key,
             api_keys::update_api_key,
-            api_keys::delete_api_key
+            api_keys::revocation::delete_api_key
         ))
-        .routes(routes!(api_keys::get_api_key_usage))
+        .routes(routes!(api_keys::usage::get_api_key_usage))
         .routes(routes!(api_keys::leaks::report_leaked_api_key))
         .routes(routes!(api_keys::rotate_api_key))
         .routes(routes!(api_keys::disable_api_key))
         .routes(routes!(api_keys::enable_api_key))
-        .routes(routes!(api_keys::revoke_api_key))
+        .routes(routes!(api_keys::revocation::revoke_api_key))
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(
             users::get_user,

@@ -6,6 +6,7 @@ mod organization;
 mod people;
 mod policy;
 mod session;
+mod token;
 mod tools;
 
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ pub(crate) use apikey::{
 };
 pub(crate) use audience::{
     AudienceAction, AudienceCommand, AudienceSettingArgs, CreateAudienceArgs, ImportKeyArgs,
-    KeyFileArgs, SigningKeyAction, SigningKeyCommand, UpdateAudienceArgs,
+    KeyFileArgs, SigningKeyAction, SigningKeyCommand, SubjectArg, UpdateAudienceArgs,
 };
 pub(crate) use organization::{
     CreateOrganizationArgs, OrganizationAction, OrganizationCommand, ShowOrganizationArgs,
@@ -37,6 +38,7 @@ pub(crate) use policy::{
 pub(crate) use session::{
     GetSessionArgs, ListSessionsArgs, RevokeSessionsArgs, SessionAction, SessionCommand,
 };
+pub(crate) use token::{IssueTokenArgs, TokenAction, TokenCommand, TokenRequestArgs};
 pub(crate) use tools::{
     AccountArgs, AuditAction, AuditCommand, CompletionsArgs, LoginArgs, ScanArgs, Shell,
 };
@@ -85,6 +87,8 @@ pub(crate) enum Command {
     Account(AccountArgs),
     /// Make, show, change, rotate and take back API keys, on a server or (create and get) directly on a database
     Apikey(ApikeyCommand),
+    /// Issue session tokens
+    Token(TokenCommand),
     /// Find, show and revoke sessions: the tokens that were issued
     Session(SessionCommand),
     /// Make, list, change and remove users

@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use console::ConsoleState;
+use console::single_sign_on::SingleSignOn;
 use key_admin::MasterSecret;
 use secrecy::{ExposeSecret, SecretString};
 use storage::SystemClock;
@@ -59,8 +61,8 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let credentials = credentials::ensure(&services, &public_url, &file).await?;
 
     let serving = tokio::spawn({
-        let services = services.clone();
-        async move { serve::serve(server, &config, services).await }
+        let console = ConsoleState::new(services.clone(), SingleSignOn::default());
+        async move { serve::serve(server, &config, console).await }
     });
     let first = first_token::fetch(&credentials)
         .await

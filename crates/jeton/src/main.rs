@@ -83,6 +83,7 @@ async fn run_to_end(command: Command) -> Result<(), Failure> {
         Command::Logout => commands::session::logout(),
         Command::Account(args) => commands::session::account(args).await,
         Command::Apikey(args) => commands::apikey::run(args).await,
+        Command::Token(args) => commands::token::run(args).await,
         Command::Session(args) => commands::issued::run(args).await,
         Command::User(args) => commands::people::user(args).await,
         Command::ServiceAccount(args) => commands::people::service_account(args).await,

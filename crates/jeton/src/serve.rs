@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use console::ConsoleState;
 use http_api::{ApiState, Server};
 use secrecy::{ExposeSecret, SecretString};
-use storage::{Database, SystemClock};
+use storage::{Database, Heartbeat, SystemClock};
 use token_issuer::{ServiceSettings, Services};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,9 @@ use crate::logging;
 const KEEP_RINGS_EVERY: Duration = Duration::from_hours(1);
 /// How often old sessions are forgotten.
 const FORGET_SESSIONS_EVERY: Duration = Duration::from_mins(10);
+/// How often activity is written down, and the server says that it lives.
+const KEEP_PRESENCE_EVERY: Duration =
+    Duration::from_secs(storage::nodes::BEAT_SECONDS.unsigned_abs());
 /// How long the database may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -31,11 +34,12 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         config.database_url(),
         config.master_secrets(),
         config.public_url(),
+        config.single_sign_on(),
     );
-    let (database_url, master, public_url) = match settings {
-        (Ok(database), Ok(master), Ok(public_url)) => (database, master, public_url),
-        (database, master, public_url) => {
-            let faults = [database.err(), master.err(), public_url.err()];
+    let (database_url, master, public_url, single_sign_on) = match settings {
+        (Ok(database), Ok(master), Ok(url), Ok(providers)) => (database, master, url, providers),
+        (database, master, url, providers) => {
+            let faults = [database.err(), master.err(), url.err(), providers.err()];
             let faults: Vec<String> = faults.into_iter().flatten().collect();
             return Err(Failure::input(anyhow!(
                 "the server cannot start: {}",
@@ -61,7 +65,8 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         key_admin: config.keys.clone(),
     })
     .await?;
-    serve(server, &config, Arc::new(services)).await
+    let console = ConsoleState::new(Arc::new(services), single_sign_on);
+    serve(server, &config, console).await
 }
 
 /// Opens a database that exists.
@@ -86,11 +91,11 @@ pub(crate) async fn bind(config: &Config) -> Result<Server, Failure> {
 pub(crate) async fn serve(
     server: Server,
     config: &Config,
-    services: Arc<Services>,
+    console: ConsoleState,
 ) -> Result<(), Failure> {
     let address = server.local_addr().map_err(Failure::server)?;
-    let database = services.database.clone();
-    let state = ApiState::new(services, config.api_settings());
+    let database = console.services.database.clone();
+    let state = ApiState::new(console.services.clone(), config.api_settings());
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(
         state.clone(),
@@ -100,11 +105,18 @@ pub(crate) async fn serve(
     let keeper = tokio::spawn(keep_rings(state.services.clone()));
     let retention = config.session_retention_days;
     let forgetter = tokio::spawn(forget_sessions(state.services.clone(), retention));
+    let leave = CancellationToken::new();
+    let services = state.services.clone();
+    let presence = tokio::spawn(keep_presence(services, config.node_name(), leave.clone()));
     tracing::info!(%address, "listening");
-    let pages = console::routes(ConsoleState::new(state.services.clone()));
+    let pages = console::routes(console);
     server.run(http_api::service(&state, pages), stop).await;
     keeper.abort();
     forgetter.abort();
+    leave.cancel();
+    if tokio::time::timeout(CLOSE_TIMEOUT, presence).await.is_err() {
+        tracing::warn!("the last seconds of activity could not be written down in time");
+    }
     // What was answered is committed; a database that does not let go must not keep the process.
     if tokio::time::timeout(CLOSE_TIMEOUT, database.close())
         .await
@@ -128,7 +140,38 @@ async fn keep_rings(services: Arc<Services>) {
     }
 }
 
-/// Forgets sessions that ended long ago, and what is left of people's sign-ins. Every node does; what one has removed, the others do not find.
+/// Writes down what this node has issued and refused, and says that it lives; at the end once more, and that it is gone.
+async fn keep_presence(services: Arc<Services>, name: String, leave: CancellationToken) {
+    let heartbeat = Heartbeat::new(
+        services.database.clone(),
+        services.feed.clone(),
+        services.clock.clone(),
+        name,
+        env!("CARGO_PKG_VERSION"),
+    );
+    let mut ticks = tokio::time::interval(KEEP_PRESENCE_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while !leave.is_cancelled() {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = leave.cancelled() => {}
+        }
+        if let Err(error) = services.keys.counter().write_down().await {
+            tracing::warn!(%error, "activity could not be written down");
+        }
+        let said = if leave.is_cancelled() {
+            heartbeat.leave().await
+        } else {
+            heartbeat.beat().await
+        };
+        if let Err(error) = said {
+            tracing::warn!(%error, "this server could not say that it lives");
+        }
+    }
+}
+
+/// Forgets sessions and activity that are long over, and what is left of people's sign-ins. Every node does; what one has
+/// removed, the others do not find.
 async fn forget_sessions(services: Arc<Services>, retention_days: u32) {
     let mut ticks = tokio::time::interval(FORGET_SESSIONS_EVERY);
     loop {
@@ -140,6 +183,9 @@ async fn forget_sessions(services: Arc<Services>, retention_days: u32) {
             Ok(0) => {}
             Ok(sessions) => tracing::info!(sessions, "old sessions were forgotten"),
             Err(error) => tracing::error!(%error, "old sessions could not be forgotten"),
+        }
+        if let Err(error) = services.keys.forget_activity().await {
+            tracing::error!(%error, "old activity could not be forgotten");
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | [`api_keys`] | the key format, creation, authentication: [`PresentedKey`] → [`ApiKeyContext`] |
 //! | [`sign_in`] | people in the console: passwords, second factors, providers, sessions |
 //! | [`permissions`] | what a caller may do, in the words of the API |
+//! | [`activity`] | how much is issued and refused, minute by minute |
 //! | [`audit`] | what was done, by whom, to what |
 //! | [`cutoffs`] | what was issued up to a moment, and is void |
 //! | [`hashing`] | argon2id with the server's pepper, in a bounded pool |
@@ -18,11 +19,13 @@
 //!
 //! [`KeyAdmin`] is the service. It answers *who* asks. What may be granted is for the `policy` crate to decide.
 
+pub mod activity;
 pub mod api_keys;
 mod asker;
 pub mod audit;
 pub mod cutoffs;
 pub mod hashing;
+mod like;
 pub mod organizations;
 pub mod permissions;
 pub mod principals;
@@ -38,10 +41,11 @@ pub mod sign_in;
 mod testing;
 pub mod users;
 
+pub use activity::{Activity, ActivitySeries, ActivityStep, KeyActivity, RefusalCount};
 pub use api_keys::{
     ApiKey, ApiKeyContext, ApiKeyId, ApiKeyPatch, AuthenticateError, ChangeKeyError,
-    CreateKeyError, CreatedKey, Edit, FurtherUseError, IssuedTokens, KeyCeiling, KeyFilter,
-    KeyRevocation, KeyState, ListedKey, NewApiKey, PresentedKey,
+    CreateKeyError, CreatedKey, Edit, ExpiringKey, FurtherUseError, IssuedTokens, KeyCeiling,
+    KeyFilter, KeyRevocation, KeyState, ListedKey, NewApiKey, PresentedKey,
 };
 pub use asker::Asker;
 pub use audit::{Act, Actor};

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use storage::{Clock, Database, StorageError};
+use storage::{Clock, Database, OrganizationId, StorageError};
 
+use crate::activity::Activity;
 use crate::api_keys::{ApiKey, ApiKeyId};
 use crate::audit::{self, Act, Actor, Deed};
 use crate::rate_limit::{Buckets, RateLimit, network_of};
@@ -42,32 +43,38 @@ pub struct Refusal<'a> {
     pub request_id: Option<&'a str>,
     /// What was refused, noun and verb: `session_token.refuse`.
     pub action: &'static str,
+    /// The code of the answer.
+    pub code: &'static str,
     /// Why: codes and places, never values.
     pub detail: Value,
 }
 
-/// Writes refusals down.
+/// Writes refusals down, and counts all of them.
 #[derive(Debug)]
 pub struct RefusalLog {
     database: Database,
     clock: Arc<dyn Clock>,
+    activity: Arc<Activity>,
     kept: Buckets<(ApiKeyId, IpAddr)>,
     kept_of_keys: Buckets<ApiKeyId>,
 }
 
 impl RefusalLog {
-    pub(crate) fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(database: Database, clock: Arc<dyn Clock>, activity: Arc<Activity>) -> Self {
         Self {
             kept: Buckets::new(clock.clone(), MAX_PAIRS),
             kept_of_keys: Buckets::new(clock.clone(), MAX_KEYS),
             database,
             clock,
+            activity,
         }
     }
 
     /// Records a refusal, if it is one of those that are kept. A failure is logged, and a database that hangs is not
     /// waited for: the request is refused in any case.
     pub async fn record(&self, refusal: Refusal<'_>) {
+        self.activity
+            .refused(refusal.key.organization, refusal.code);
         if !self.is_kept(refusal.key.id, refusal.client) {
             return;
         }
@@ -76,6 +83,11 @@ impl RefusalLog {
             Ok(Err(error)) => tracing::error!(%error, "a refusal could not be recorded"),
             Err(_) => tracing::error!("a refusal could not be recorded in time"),
         }
+    }
+
+    /// Counts, without an event, that somebody presented a key of the organization with a secret that is not its own.
+    pub(crate) fn count_unproven(&self, organization: OrganizationId) {
+        self.activity.refused(organization, "invalid_api_key");
     }
 
     fn is_kept(&self, key: ApiKeyId, client: IpAddr) -> bool {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use storage::{ChangeFeed, Clock, Database};
 
+use crate::activity::Activity;
 use crate::api_keys::{Authenticator, AuthenticatorSettings};
 use crate::hashing::{HashCost, Hasher, Pepper};
 use crate::random::NoRandomness;
@@ -49,7 +50,7 @@ pub struct KeyAdminSecrets {
     /// Keys the hashes of credentials.
     pub pepper: Pepper,
     /// Seals what must be read again.
-    pub sealer: Sealer,
+    pub sealer: Box<Sealer>,
 }
 
 impl KeyAdminSecrets {
@@ -57,7 +58,7 @@ impl KeyAdminSecrets {
     pub fn derived(master: &MasterSecret) -> Result<Self, CannotOpen> {
         Ok(Self {
             pepper: Pepper::derived(master),
-            sealer: Sealer::new(master)?,
+            sealer: Box::new(Sealer::new(master)?),
         })
     }
 }
@@ -71,9 +72,10 @@ pub struct KeyAdmin {
     pub(crate) hasher: Hasher,
     pub(crate) settings: KeyAdminSettings,
     pub(crate) authenticator: Authenticator,
-    pub(crate) sealer: Sealer,
-    pub(crate) throttle: Throttle,
+    pub(crate) sealer: Box<Sealer>,
+    pub(crate) throttle: Box<Throttle>,
     refusals: Arc<RefusalLog>,
+    pub(crate) activity: Arc<Activity>,
 }
 
 impl KeyAdmin {
@@ -90,7 +92,9 @@ impl KeyAdmin {
             cost: settings.api_key_hash,
             failure_limit: settings.failed_credentials,
         };
-        let refusals = Arc::new(RefusalLog::new(database.clone(), clock.clone()));
+        let activity = Arc::new(Activity::new(database.clone(), clock.clone()));
+        let refusals = RefusalLog::new(database.clone(), clock.clone(), activity.clone());
+        let refusals = Arc::new(refusals);
         let authenticator = Authenticator::new(
             (database.clone(), feed.clone()),
             clock.clone(),
@@ -100,7 +104,7 @@ impl KeyAdmin {
         )?;
         let throttle = Throttle::new(database.clone(), clock.clone(), settings.sign_in);
         Ok(Self {
-            throttle,
+            throttle: Box::new(throttle),
             sealer: secrets.sealer,
             database,
             feed,
@@ -109,6 +113,7 @@ impl KeyAdmin {
             settings,
             authenticator,
             refusals,
+            activity,
         })
     }
 

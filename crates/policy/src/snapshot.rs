@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::Value;
+
 use crate::{
     PolicyDocument,
     access::OwnPermissions,
@@ -109,6 +111,14 @@ impl PolicySnapshot {
     pub fn is_sensitive(&self, attribute: &str) -> bool {
         self.attribute(attribute)
             .is_none_or(CompiledAttribute::is_sensitive)
+    }
+
+    /// A value of an attribute, or an item of its list, as tokens carry it: normalized as it is declared. Whether it is
+    /// an allowed one, or fits the pattern, does not matter. `None`: the attribute is not declared, or has values of
+    /// another type.
+    pub fn as_carried(&self, attribute: &str, value: &Value) -> Option<Value> {
+        let carried = self.attribute(attribute)?.as_carried(value)?;
+        Some(carried.to_json())
     }
 
     /// Which of these attributes are sensitive.

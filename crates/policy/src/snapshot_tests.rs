@@ -49,6 +49,47 @@ async fn a_role_includes_all_that_it_inherits() {
 }
 
 #[tokio::test]
+async fn a_value_is_told_as_tokens_carry_it_whether_it_is_allowed_or_not() {
+    let policy = snapshot(
+        vec![role("viewer", &[])],
+        json!([
+            {"name": "tenant", "type": "string", "normalize": ["trim", "case_fold"], "allowed_values": ["acme"]},
+            {"name": "store", "type": "string", "normalize": ["uuid"]},
+            {"name": "regions", "type": "string", "list": true, "pattern": "[a-z]+"},
+            {"name": "level", "type": "integer"},
+            {"name": "since", "type": "date"},
+        ]),
+    )
+    .await;
+    let store = "936DA01F9ABD4D9D80C702AF85C822A8";
+    for (attribute, value, carried) in [
+        ("tenant", json!(" ACME "), Some(json!("acme"))),
+        ("tenant", json!("Globex"), Some(json!("globex"))),
+        ("tenant", json!("  "), None),
+        ("tenant", json!(1), None),
+        (
+            "store",
+            json!(store),
+            Some(json!("936da01f-9abd-4d9d-80c7-02af85c822a8")),
+        ),
+        ("store", json!("acme"), None),
+        ("regions", json!("EU"), Some(json!("EU"))),
+        ("regions", json!(["EU"]), None),
+        ("level", json!(42), Some(json!(42))),
+        ("level", json!("42"), None),
+        ("since", json!("2026-01-31"), Some(json!("2026-01-31"))),
+        ("since", json!("2026-02-31"), None),
+        ("planet", json!("mars"), None),
+    ] {
+        assert_eq!(
+            policy.as_carried(attribute, &value),
+            carried,
+            "{attribute} {value}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_policy_is_refused_with_all_its_faults() {
     let roles = vec![
         role("viewer", &[]),

@@ -9,7 +9,7 @@
 //! ([`StorageError::Stale`]): better no token than one from a key that was revoked elsewhere.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -77,6 +77,15 @@ async fn changed_since(
 /// How often a node asks for changes.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How far a node has caught up with changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeProgress {
+    /// The newest version it has seen.
+    pub version: i64,
+    /// How long ago it last knew that there was no newer one that it had not seen.
+    pub confirmed_ago: Duration,
+}
+
 /// This node's knowledge of changes.
 #[derive(Debug)]
 pub struct ChangeFeed {
@@ -87,6 +96,8 @@ pub struct ChangeFeed {
     confirmed: AtomicU64,
     /// The version every poll starts from; the lock also keeps polls one after the other.
     seen: Mutex<i64>,
+    /// The same, for who only wants to know.
+    position: AtomicI64,
     /// Only organizations that changed since the start: an entry read after it is current without one.
     versions: RwLock<HashMap<OrganizationId, i64>>,
 }
@@ -110,6 +121,7 @@ impl ChangeFeed {
             started,
             confirmed: AtomicU64::new(0),
             seen: Mutex::new(seen),
+            position: AtomicI64::new(seen),
             versions: RwLock::default(),
         });
         tokio::spawn(poll(Arc::downgrade(&feed)));
@@ -120,6 +132,15 @@ impl ChangeFeed {
     pub fn version_of(&self, organization: OrganizationId) -> i64 {
         let versions = self.versions.read().unwrap_or_else(PoisonError::into_inner);
         versions.get(&organization).copied().unwrap_or(0)
+    }
+
+    /// How far this node has caught up.
+    pub fn progress(&self) -> ChangeProgress {
+        let confirmed = self.confirmed.load(Ordering::Acquire);
+        ChangeProgress {
+            version: self.position.load(Ordering::Relaxed),
+            confirmed_ago: Duration::from_millis(self.elapsed_millis().saturating_sub(confirmed)),
+        }
     }
 
     /// Makes sure that changes were confirmed within the bound, asking the database now if they were not.
@@ -162,6 +183,7 @@ impl ChangeFeed {
             };
             if let Some((_, newest)) = changed.last() {
                 *seen = *newest;
+                self.position.store(*newest, Ordering::Relaxed);
                 let mut versions = self
                     .versions
                     .write()

@@ -128,13 +128,16 @@ id!(
     ""
 );
 
+fn first_uuid_at(at: crate::Timestamp) -> Uuid {
+    const MAX_MILLIS: u64 = (1 << 48) - 1;
+    let millis = at.unix_micros().max(0).unsigned_abs() / 1_000;
+    uuid::Builder::from_unix_timestamp_millis(millis.min(MAX_MILLIS), &[0; 10]).into_uuid()
+}
+
 impl SessionId {
     /// The least identifier that can be made at this time or later, by a clock that never goes back.
     pub fn first_at(at: crate::Timestamp) -> Self {
-        const MAX_MILLIS: u64 = (1 << 48) - 1;
-        let millis = at.unix_micros().max(0).unsigned_abs() / 1_000;
-        let builder = uuid::Builder::from_unix_timestamp_millis(millis.min(MAX_MILLIS), &[0; 10]);
-        Self(builder.into_uuid())
+        Self(first_uuid_at(at))
     }
 
     /// The millisecond at which it was made, since the Unix epoch.
@@ -156,6 +159,11 @@ id!(
     /// One sign-in to the console, from its beginning to its end: `cse_` and 32 hex digits. It is no secret.
     ConsoleSessionId,
     "cse_"
+);
+id!(
+    /// One run of the server: `nod_` and 32 hex digits.
+    NodeId,
+    "nod_"
 );
 id!(
     /// One HTTP request, in logs and answers: `req_` and 32 hex digits.

@@ -8,6 +8,7 @@
 //! | [`batch`] | many rows in one statement |
 //! | [`changes`] | [`ChangeFeed`]: which organizations changed, and since when this node knows |
 //! | [`versioned_cache`] | [`VersionedCache`]: cached rows that are never older than the feed allows |
+//! | [`nodes`] | [`Heartbeat`], [`list_nodes`]: the servers on this database, and how far each has caught up |
 //! | [`clock`], [`timestamp`], [`ids`] | time and identifiers, passed in so that tests own them |
 //! | [`error`] | [`StorageError`] |
 //!
@@ -31,6 +32,7 @@ pub mod database;
 pub mod error;
 pub mod ids;
 pub mod migrations;
+pub mod nodes;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 #[cfg(test)]
@@ -39,14 +41,16 @@ pub mod timestamp;
 pub mod versioned_cache;
 
 pub use batch::{BatchSql, execute_batch};
-pub use changes::{ChangeFeed, hold_changes, record_change};
+pub use changes::{ChangeFeed, ChangeProgress, hold_changes, record_change};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::Conn;
 pub use database::{Database, Engine, ReadConn, Transaction};
 pub use error::StorageError;
 pub use ids::{
-    AudienceId, AuditEventId, ConsoleSessionId, OrganizationId, PrincipalId, RequestId, SessionId,
+    AudienceId, AuditEventId, ConsoleSessionId, NodeId, OrganizationId, PrincipalId, RequestId,
+    SessionId,
 };
+pub use nodes::{Heartbeat, Node, list_nodes};
 pub use timestamp::Timestamp;
 pub use versioned_cache::{Versioned, VersionedCache};
 

@@ -2,7 +2,7 @@
 //! recorded or written down.
 
 use key_admin::api_keys::find_key;
-use key_admin::{ApiKey, ApiKeyId, KeyCeiling};
+use key_admin::{ApiKey, ApiKeyContext, ApiKeyId, KeyCeiling};
 use policy::operations::markers::ExplainPolicy;
 use policy::{
     Decision, Denial, Effective, Explanation, FragmentStyle, Grant, GrantRequest, IdentifierQuote,
@@ -186,7 +186,7 @@ impl TokenIssuer {
         caller: &PermittedAsker<'_, ExplainPolicy>,
         key: Option<ApiKeyId>,
     ) -> Result<ExplainedKey, ExplainError> {
-        let calling = caller.key().map(|caller| caller.key());
+        let calling = caller.key().map(ApiKeyContext::key);
         let Some(id) = key.or(calling.map(|key| key.id)) else {
             return Ok(ExplainedKey {
                 id: ApiKeyId::NO_KEY,
@@ -278,9 +278,9 @@ fn reason((code, detail): (&'static str, String)) -> ExplainedReason {
 }
 
 /// What the caller sent it may see again. What key and policy add of sensitive attributes it may not.
-struct Mask<'a> {
-    policy: &'a PolicySnapshot,
-    sent: &'a Map<String, Value>,
+pub(crate) struct Mask<'a> {
+    pub(crate) policy: &'a PolicySnapshot,
+    pub(crate) sent: &'a Map<String, Value>,
 }
 
 impl Mask<'_> {
@@ -309,7 +309,7 @@ impl Mask<'_> {
 
     /// A template can put a value anywhere, and change it: if one is to be hidden, all claims are but those of the
     /// issuer.
-    fn hide_templated(&self, made: &Claims, claims: &mut Map<String, Value>) {
+    pub(crate) fn hide_templated(&self, made: &Claims, claims: &mut Map<String, Value>) {
         let mut sensitive = made.sensitive().iter();
         if sensitive.any(|name| !self.sent.contains_key(name.as_str())) {
             for (name, value) in claims.iter_mut() {

@@ -8,6 +8,8 @@
 
 use aws_lc_rs::error::Unspecified;
 use key_admin::hashing::Pepper;
+use key_admin::sealing::SealedRow;
+use key_admin::sealing::{SealedUnder, Sealer};
 use key_admin::{MasterSecret, MasterSecrets, random};
 use secrecy::{ExposeSecret, SecretBox, SecretSlice};
 use storage::{Conn, Database, StorageError, Transaction, execute, fetch_all};
@@ -15,8 +17,6 @@ use storage::{Conn, Database, StorageError, Transaction, execute, fetch_all};
 use crate::rings::StartError;
 use crate::sessions::AttributeHasher;
 use crate::signing_keys;
-use key_admin::sealing::SealedRow;
-use key_admin::sealing::{SealedUnder, Sealer};
 
 /// The keys, opened.
 #[derive(Debug)]

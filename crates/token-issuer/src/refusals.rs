@@ -15,25 +15,28 @@ pub(crate) async fn record(
     origin: &Origin,
     error: &IssueError,
 ) {
-    if let Some(reasons) = reasons(error) {
-        record_reasons(log, caller, origin, reasons).await;
+    if let Some((code, reasons)) = reasons(error) {
+        record_reasons(log, caller, origin, (code, reasons)).await;
     }
 }
 
-fn reasons(error: &IssueError) -> Option<Vec<Value>> {
+/// The code of the answer, and all that was wrong.
+fn reasons(error: &IssueError) -> Option<(&'static str, Vec<Value>)> {
+    let one =
+        |code: &'static str, pointer| (code, vec![json!({ "code": code, "pointer": pointer })]);
     Some(match error {
-        IssueError::Refused(denial) => denial
-            .reasons()
-            .iter()
-            .map(|reason| json!({ "code": reason.code, "pointer": reason.pointer }))
-            .collect(),
-        IssueError::Scope(_) => vec![json!({ "code": "scope_not_granted", "pointer": "/scope" })],
-        IssueError::NoScopeInToken => {
-            vec![json!({ "code": "scope_not_carried", "pointer": "/scope" })]
+        IssueError::Refused(denial) => {
+            let reasons = denial
+                .reasons()
+                .iter()
+                .map(|reason| json!({ "code": reason.code, "pointer": reason.pointer }));
+            (denial.code().as_str(), reasons.collect())
         }
+        IssueError::Scope(_) => one("scope_not_granted", "/scope"),
+        IssueError::NoScopeInToken => one("scope_not_carried", "/scope"),
         IssueError::Claims(error) => {
             let (code, _) = error.refusal()?;
-            vec![json!({ "code": code, "pointer": "" })]
+            one(code, "")
         }
         _ => return None,
     })
@@ -44,7 +47,7 @@ pub(crate) async fn record_reasons(
     log: &RefusalLog,
     caller: &ApiKeyContext,
     origin: &Origin,
-    mut reasons: Vec<Value>,
+    (code, mut reasons): (&'static str, Vec<Value>),
 ) {
     reasons.truncate(MAX_REASONS);
     log.record(Refusal {
@@ -52,6 +55,7 @@ pub(crate) async fn record_reasons(
         client: origin.client,
         request_id: Some(&origin.request_id),
         action: "session_token.refuse",
+        code,
         detail: json!({ "reasons": reasons }),
     })
     .await;

@@ -296,6 +296,7 @@ impl TokenIssuer {
             client: origin.client,
             request_id: Some(&origin.request_id),
             action: "session_token.renew_again",
+            code: "already_renewed",
             detail: json!({ "session_id": session.id, "chain": session.root }),
         };
         self.refusals.record(refusal).await;

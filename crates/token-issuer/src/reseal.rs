@@ -6,13 +6,13 @@
 //!
 //! A new sealed column joins by a variant of [`SealedColumn`] and two functions in its own store.
 
+use key_admin::sealing::{CannotReseal, CannotSeal, SealedRow, Sealer};
 use key_admin::{MasterSecrets, sign_in};
 use storage::{Conn, Database, StorageError, hold_changes};
 
 use crate::installation_keys::{self, InstallationKeys};
 use crate::rings::StartError;
 use crate::signing_keys;
-use key_admin::sealing::{CannotReseal, CannotSeal, SealedRow, Sealer};
 
 /// Rows in one transaction. Other changes wait for its end.
 const BATCH_ROWS: i64 = 50;

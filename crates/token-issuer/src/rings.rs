@@ -1,6 +1,6 @@
 //! An organization's audiences and their key rings, as one immutable snapshot that issuing and verifying read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -8,6 +8,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use key_admin::random::NoRandomness;
+use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 use key_admin::{Organization, Slug};
 use secrecy::SecretSlice;
 use serde_json::json;
@@ -24,7 +25,6 @@ use crate::signing_keys::{
     self, HeaderExtras, KeyState, OpenedKey, RingId, SigningAlgorithm, StoredKey, VerifyingKey,
 };
 use crate::templates::{Preset, RegisteredClaims, Template};
-use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 
 /// How long verifiers may keep a JWKS, in seconds. A next key is published at least this long before it signs.
 pub const JWKS_MAX_AGE_SECONDS: u32 = 300;
@@ -148,10 +148,15 @@ fn own_form() -> Result<Template, Vec<SettingsFault>> {
 /// What an organization issues with, and what its verifiers see.
 #[derive(Debug)]
 pub struct OrganizationIssuer {
-    rings: BTreeMap<String, Ring>,
-    verifying: BTreeMap<String, VerifyingKey>,
+    rings: HashMap<AudienceId, Ring>,
+    /// By the audiences' names.
+    names: BTreeMap<String, AudienceId>,
+    published: PublishedKeys,
     jwks: Jwks,
 }
+
+/// The published keys by the `kid` that headers name them by, each with its own name.
+type PublishedKeys = HashMap<String, Vec<(String, VerifyingKey)>>;
 
 /// A JWKS (RFC 7517 section 5), written once, with its entity tag.
 #[derive(Clone, Debug)]
@@ -164,37 +169,36 @@ pub struct Jwks {
 
 impl OrganizationIssuer {
     pub(crate) fn ring(&self, audience: &str) -> Option<&Ring> {
-        self.rings.get(audience)
+        self.ring_of(*self.names.get(audience)?)
     }
 
-    /// All rings.
+    /// All rings, by the names of their audiences.
     pub(crate) fn rings(&self) -> impl Iterator<Item = &Ring> {
-        self.rings.values()
+        self.names.values().filter_map(|id| self.rings.get(id))
     }
 
     /// The ring of this audience.
     pub(crate) fn ring_of(&self, audience: AudienceId) -> Option<&Ring> {
-        let mut rings = self.rings.values();
-        rings.find(|ring| ring.audience.id == audience)
+        self.rings.get(&audience)
     }
 
     /// Is this key published, and one of this audience?
     pub(crate) fn has_key(&self, kid: &str, audience: AudienceId) -> bool {
-        let key = self.verifying.get(kid);
-        key.is_some_and(|key| key.audience == audience)
+        let Some(ring) = self.ring_of(audience) else {
+            return false;
+        };
+        let mut keys = self.verifying(ring.audience.published_kid(kid));
+        keys.any(|(own, key, _)| own == kid && key.audience == audience)
     }
 
     /// The published keys that a header can mean by this `kid`, by their own names, and the rings that they are of. Where
     /// the consumer has given the key a name, all keys of the ring go by it.
-    pub(crate) fn verifying<'s>(
-        &'s self,
-        kid: &'s str,
-    ) -> impl Iterator<Item = (&'s str, &'s VerifyingKey, &'s Ring)> {
-        self.verifying.iter().filter_map(move |(own, key)| {
-            let ring = self.ring_of(key.audience)?;
-            let given = ring.audience.settings.claims.key_id.as_deref();
-            (given.unwrap_or(own) == kid).then_some((own.as_str(), key, ring))
-        })
+    pub(crate) fn verifying(
+        &self,
+        kid: &str,
+    ) -> impl Iterator<Item = (&str, &VerifyingKey, &Ring)> {
+        let keys = self.published.get(kid).into_iter().flatten();
+        keys.filter_map(|(own, key)| Some((own.as_str(), key, self.ring_of(key.audience)?)))
     }
 
     /// The keys that verify this organization's tokens, the coming one included.
@@ -209,7 +213,7 @@ impl OrganizationIssuer {
 
     /// The algorithms whose keys are in the JWKS.
     pub fn algorithms(&self) -> BTreeSet<SigningAlgorithm> {
-        let all = self.rings.values().map(|ring| ring.audience.algorithm);
+        let all = self.rings().map(|ring| ring.audience.algorithm);
         all.filter(|algorithm| !algorithm.is_symmetric()).collect()
     }
 
@@ -223,22 +227,25 @@ impl OrganizationIssuer {
         let hash_key = rings.hasher.template_key(organization)?;
         // Those that do not sign are opened too: a key that this installation did not seal must never be published.
         let mut active = BTreeMap::new();
-        let mut verifying = BTreeMap::new();
+        let mut published = PublishedKeys::new();
         for key in keys {
-            let of = |audience: &&Audience| audience.id == key.ring.audience;
-            let extras = audiences.iter().find(of).map(|it| header(it, &issuer));
+            let mut of = audiences.iter();
+            let of = of.find(|audience| audience.id == key.ring.audience);
+            let extras = of.map(|it| header(it, &issuer)).unwrap_or_default();
             let opened = key
-                .open(&rings.sealer, &extras.unwrap_or_default())
+                .open(&rings.sealer, &extras)
                 .map_err(|_| unusable(slug, key))?;
             let verifier = key
                 .verifying(&rings.sealer)
                 .map_err(|_| unusable(slug, key))?;
-            verifying.insert(key.kid.clone(), verifier);
+            let name = of.map_or(key.kid.as_str(), |it| it.published_kid(&key.kid));
+            let same = published.entry(name.to_owned()).or_default();
+            same.push((key.kid.clone(), verifier));
             if key.state == KeyState::Active {
                 active.insert(key.ring.audience, opened);
             }
         }
-        let mut built = BTreeMap::new();
+        let (mut built, mut names) = (HashMap::new(), BTreeMap::new());
         for audience in audiences {
             let name = audience.name.to_string();
             let active = active
@@ -266,11 +273,13 @@ impl OrganizationIssuer {
                 shape,
                 hash_key: hash_key.clone(),
             };
-            built.insert(name, ring);
+            names.insert(name, ring.audience.id);
+            built.insert(ring.audience.id, ring);
         }
         Ok(Self {
             rings: built,
-            verifying,
+            names,
+            published,
             jwks: Jwks::of(keys),
         })
     }

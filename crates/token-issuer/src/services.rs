@@ -6,6 +6,7 @@ use std::time::Duration;
 use key_admin::hashing::Hasher;
 use key_admin::organizations::CreateOrganizationError;
 use key_admin::random::NoRandomness;
+use key_admin::sealing::Sealer;
 use key_admin::users::{CreateUserError, Email, HashedPassword, UserRole, create_user};
 use key_admin::{
     Act, ApiKey, ApiKeyId, ApiKeyPatch, Asker, ChangeKeyError, CreateKeyError, CreatedKey, Edit,
@@ -31,7 +32,6 @@ use crate::rings::{Rings, StartError};
 use crate::sessions::Recorder;
 use crate::signing_keys::{self, GenerateError, SigningAlgorithm};
 use crate::snapshot::Snapshots;
-use key_admin::sealing::Sealer;
 
 /// What the services are built from.
 #[derive(Debug)]
@@ -178,7 +178,7 @@ impl Services {
             clock.clone(),
             KeyAdminSecrets {
                 pepper: installation.pepper,
-                sealer: Sealer::of_both(&master).map_err(StartError::from)?,
+                sealer: Box::new(Sealer::of_both(&master).map_err(StartError::from)?),
             },
             key_admin,
         )?;
@@ -187,7 +187,7 @@ impl Services {
             feed.clone(),
             clock.clone(),
         ));
-        let recorder = Recorder::start(database.clone(), hasher.clone());
+        let recorder = Recorder::start(database.clone(), hasher.clone(), keys.counter().clone());
         let issuer = TokenIssuer {
             database: database.clone(),
             feed: feed.clone(),

@@ -73,8 +73,11 @@ export class Console {
     this.faults.push(what);
   }
 
-  /** A browser window of its own, with its own cookies. `expects` lists statuses above 399 that the flow wants to see. */
-  async window({ javascript = true, expects = [], agent } = {}) {
+  /**
+   * A browser window of its own, with its own cookies. `expects` lists statuses above 399 that the flow wants to see; an
+   * `unwatched` window is one in which somebody attacks, where faults are what should happen.
+   */
+  async window({ javascript = true, expects = [], agent, unwatched = false } = {}) {
     const context = await this.#browser.newContext({
       baseURL: ORIGIN,
       ignoreHTTPSErrors: true,
@@ -84,7 +87,7 @@ export class Console {
       ...(agent && { userAgent: agent }),
     });
     context.setDefaultTimeout(30_000);
-    await this.#watch(context, expects, javascript);
+    if (!unwatched) await this.#watch(context, expects, javascript);
     return context.newPage();
   }
 

@@ -53,5 +53,9 @@ await run(async (console) => {
   await page.getByRole("status").getByText("was revoked").waitFor();
   await page.goto("/console/sessions?subject=user-2&state=active");
   const left = await names();
-  return { first, second, newest, of_tenant, none, wrong, script, heading, revoked, warning, refused, left };
+  await page.goto("/console/sessions?subject=user-2");
+  await page.locator("tbody a").first().click();
+  const cut = await page.locator("main").innerText();
+  await console.picture(page, "session-cut");
+  return { first, second, newest, of_tenant, none, wrong, script, heading, revoked, warning, refused, left, cut };
 });

@@ -47,7 +47,7 @@ impl App {
     }
 
     /// The public part of the unlimited key, as the field has it.
-    fn key_choice(&self) -> String {
+    pub(super) fn key_choice(&self) -> String {
         format!("key_{}", &self.key[4..16])
     }
 }

@@ -54,6 +54,12 @@ async fn sessions_are_found_read_and_revoked() {
         );
         assert!(text("refused").contains("Nothing was revoked"), "{seen:#}");
         assert_eq!(names(&seen, "left"), [""; 0]);
+        let cut = text("cut");
+        assert!(
+            cut.contains("session.revoke_all by ada@acme.example")
+                && cut.contains("for its subject"),
+            "{cut}"
+        );
         let answer = app
             .call(
                 reqwest::Method::GET,
@@ -62,6 +68,52 @@ async fn sessions_are_found_read_and_revoked() {
             )
             .await;
         assert_eq!(answer.json()["data"].as_array().unwrap().len(), 25);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_may_only_read_is_offered_nothing_else_and_refused() {
+    on_both_engines(|app| async move {
+        app.key_of_a_viewer().await;
+        app.issues_for("user-1", "t-1").await;
+        let further = json!({ "viewer": "eve@acme.example", "chosen": app.key_choice() });
+        let seen = app.walks("sessions_of_a_viewer", further).await;
+        assert_eq!(
+            json!([seen["issue"], seen["all"], seen["one"]]),
+            json!([0, 0, 0])
+        );
+        assert!(
+            seen["preview"].as_str().unwrap().contains("Granted"),
+            "{seen:#}"
+        );
+        assert_eq!(seen["statuses"], json!([403, 403, 403]));
+        assert_eq!(app.count_sessions().await, 1);
+        let active = "/v1/sessions?active=true";
+        let active = app.call(reqwest::Method::GET, active, None).await.json();
+        assert_eq!(active["data"].as_array().unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_nothing_has_happened_the_pages_say_what_to_do_next() {
+    on_both_engines(|app| async move {
+        let nothing = json!({ "roles": [], "attributes": [] });
+        let answer = app
+            .call(reqwest::Method::PUT, "/v1/policy", Some(nothing))
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let seen = app.walks("nothing_yet", json!({})).await;
+        let text = |name: &str| seen[name].as_str().unwrap().to_owned();
+        assert!(
+            text("sessions").contains("No token has been issued yet"),
+            "{seen:#}"
+        );
+        assert!(
+            text("playground").contains("Declare roles and attributes"),
+            "{seen:#}"
+        );
     })
     .await;
 }

@@ -68,7 +68,7 @@ async fn any_text_is_told_as_what_it_is_and_nothing_of_it_is_kept() {
             ),
             (
                 "revoked",
-                &["It has been revoked: its session was.", "user-2", "revoked"],
+                &["somebody revoked its session", "user-2", "revoked"],
             ),
             ("foreign", &["does not publish", "stranger", "orgs/other"]),
             ("key", &["An API key, not a token", "rotate or revoke it"]),

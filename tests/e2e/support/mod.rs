@@ -4,12 +4,14 @@ mod answer;
 mod app;
 mod console;
 mod process;
+mod provider;
 mod script;
 mod tools;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{App, Form, MASTER_SECRET, NewKey, PASSWORD, acme, on_both_engines};
 pub(crate) use process::{Jeton, jeton_binary, run_to_end};
+pub(crate) use provider::{IdentityProvider, on_both_engines_with};
 pub(crate) use script::ask;
 pub(crate) use tools::{chromium, node, python, repository, screenshots};
 

@@ -99,6 +99,7 @@ impl From<RevokeError> for Problem {
             E::NoSuchAudience => invalid("/audience", "no_such_audience", &sentence(&error)),
             E::InTheFuture => invalid("/before", "in_the_future", &sentence(&error)),
             E::Value => invalid("", "invalid_target", &sentence(&error)),
+            E::NotCarried => invalid("/attribute", "invalid_target", &sentence(&error)),
             E::Policy(error) => error.into(),
             E::Hash(error) => Self::internal(&error),
             E::Storage(error) => error.into(),
@@ -252,18 +253,16 @@ pub(crate) fn refused_at(denial: &Denial, place: impl Fn(&str) -> String) -> Pro
         ReasonKind::Forbidden => StatusCode::FORBIDDEN,
         ReasonKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let mut gravest = denial
-        .reasons()
-        .iter()
-        .filter(|reason| reason.code.kind() == denial.kind());
-    let (code, detail) = match gravest.next() {
-        Some(reason) => (reason.code.as_str(), reason.detail.clone()),
-        None => ("refused", String::from("The request is refused.")),
+    let code = denial.code();
+    let mut reasons = denial.reasons().iter();
+    let detail = match reasons.find(|reason| reason.code == code) {
+        Some(reason) => reason.detail.clone(),
+        None => String::from("The request is refused."),
     };
     let errors = denial.reasons().iter().map(|reason| FieldProblem {
         pointer: place(&reason.pointer),
         code: reason.code.as_str().to_owned(),
         detail: reason.detail.clone(),
     });
-    Problem::new(status, code, detail).errors(errors.collect())
+    Problem::new(status, code.as_str(), detail).errors(errors.collect())
 }

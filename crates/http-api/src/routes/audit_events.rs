@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::caller::Caller;
 use crate::openapi::CallerProblems;
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{Query, decode_cursor, invalid, limit, next_cursor};
+use crate::query::{Query, decode_cursor, invalid, limit, next_cursor, time};
 use crate::state::ApiState;
 
 /// Which events to list.
@@ -27,12 +27,27 @@ pub struct ListAuditEventsQuery {
     /// Only this action.
     #[param(max_length = 100, example = "api_key.create")]
     action: Option<String>,
+    /// Only actions with this noun.
+    #[param(max_length = 100, example = "api_key")]
+    noun: Option<String>,
+    /// Only what was done by actors of this kind: `api_key`, `user`, `command_line`, `server` or `finder`.
+    #[param(max_length = 100, example = "user")]
+    actor_kind: Option<String>,
     /// Only what was done by this API key or user.
     #[param(max_length = 100)]
     actor_id: Option<String>,
     /// Only what was done to this API key, user, service account or the like.
     #[param(max_length = 100)]
     target_id: Option<String>,
+    /// Only where the action, the kind of the target or its identifier contains this, in any case.
+    #[param(max_length = 100, example = "rotate")]
+    search: Option<String>,
+    /// Only what happened at this time or later.
+    #[param(format = DateTime, example = "2026-01-01T00:00:00Z")]
+    since: Option<String>,
+    /// Only what happened before this time.
+    #[param(format = DateTime, example = "2026-02-01T00:00:00Z")]
+    until: Option<String>,
 }
 
 /// Something that was changed, or refused to whoever had proven an API key: of refusals only so many are kept per key and
@@ -112,8 +127,13 @@ pub async fn list_audit_events(
     let before = decode_cursor(query.cursor.as_deref(), |text| text.parse().ok())?;
     let filter = AuditFilter {
         action: wanted("/action", query.action)?,
+        noun: wanted("/noun", query.noun)?,
+        actor_kind: wanted("/actor_kind", query.actor_kind)?,
         actor_id: wanted("/actor_id", query.actor_id)?,
         target_id: wanted("/target_id", query.target_id)?,
+        text: wanted("/search", query.search)?,
+        since: time("/since", query.since.as_deref())?,
+        until: time("/until", query.until.as_deref())?,
     };
     let database = &state.services.database;
     let mut found =

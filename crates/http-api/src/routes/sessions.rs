@@ -18,7 +18,7 @@ use crate::json::{JsonBody, Object, present};
 use crate::middleware::not_found;
 use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::{Problem, ProblemBody};
-use crate::query::{PathId, Query, decode_cursor, invalid, limit, next_cursor};
+use crate::query::{PathId, Query, decode_cursor, invalid, limit, next_cursor, time};
 use crate::state::ApiState;
 
 /// Which sessions to list.
@@ -62,8 +62,8 @@ pub struct SessionView {
     /// `active`; `renewed`: active, and a later token has taken its place; `expired`; `revoked`.
     #[schema(examples("active"))]
     state: &'static str,
-    /// Why it is revoked: `session` when it was revoked by itself, or the kind of what was revoked: `organization`,
-    /// `api_key`, `subject`, `audience`, `signing_key`, `role` or `attribute`.
+    /// Why it is revoked: `session` when it was revoked by itself or with the one that it is a narrower part of, or the kind
+    /// of what was revoked: `organization`, `api_key`, `subject`, `audience`, `signing_key`, `role` or `attribute`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     revoked_by: Option<&'static str>,
@@ -254,12 +254,6 @@ fn text_of(pointer: &'static str, text: String) -> Result<String, Problem> {
     }
     let detail = "A filter has 1 to 1088 bytes, none of them zero.";
     Err(invalid(pointer, "invalid_filter", detail))
-}
-
-fn time(pointer: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Problem> {
-    let parsed = text.map(Timestamp::parse).transpose();
-    let detail = "A time is written like 2026-01-01T00:15:00Z.";
-    parsed.map_err(|_| invalid(pointer, "invalid_time", detail))
 }
 
 impl From<FoundSession> for SessionView {

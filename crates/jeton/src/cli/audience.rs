@@ -28,7 +28,7 @@ pub(crate) enum AudienceAction {
     Create(Box<CreateAudienceArgs>),
     /// Change an audience; what is left out stays as it is
     #[command(
-        after_help = "Examples:\n  jeton audience update analytics --max-ttl 5m --default-ttl 5m\n  jeton audience update analytics --renew-for 8h --idle 30m --origin https://app.example.com\n  jeton audience update analytics --renew-for none"
+        after_help = "Examples:\n  jeton audience update analytics --max-ttl 5m --default-ttl 5m\n  jeton audience update analytics --renew-for 8h --idle 30m --origin https://app.example.com\n  jeton audience update analytics --renew-for none\n  jeton audience update analytics --subject omitted --client-id false"
     )]
     Update(Box<UpdateAudienceArgs>),
     /// Remove an audience; its tokens verify nowhere any more
@@ -124,6 +124,22 @@ pub(crate) struct AudienceSettingArgs {
     /// The `iss` that the consumer knows this issuer by
     #[arg(long, value_name = "TEXT")]
     pub(crate) issuer: Option<String>,
+    /// What `sub` says: `user`; `user_uuid`, which refuses users that are no UUIDs; `omitted`; or `given=TEXT`, the same
+    /// for all
+    #[arg(long, value_name = "WHO", value_parser = subject)]
+    pub(crate) subject: Option<SubjectArg>,
+    /// Whether `client_id` names the API key that asked
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) client_id: Option<bool>,
+    /// Whether `nbf` is there
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) not_before: Option<bool>,
+    /// `typ` in the header
+    #[arg(long, value_parser = ["at+jwt", "JWT"])]
+    pub(crate) typ: Option<String>,
+    /// Whether `iss` stands in the header, too
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) issuer_in_header: Option<bool>,
     /// The `kid` that the consumer gave out
     #[arg(long = "key-id", value_name = "TEXT")]
     pub(crate) kid: Option<String>,
@@ -140,6 +156,26 @@ pub(crate) struct AudienceSettingArgs {
     /// Hand out signed tokens, which everybody can read
     #[arg(long)]
     pub(crate) signed: bool,
+}
+
+/// What `sub` says.
+#[derive(Clone, Debug)]
+pub(crate) enum SubjectArg {
+    /// A way that the API has a word for.
+    Word(&'static str),
+    /// The same for all.
+    Given(String),
+}
+
+fn subject(text: &str) -> Result<SubjectArg, &'static str> {
+    let words = ["user", "user_uuid", "omitted"];
+    if let Some(word) = words.into_iter().find(|word| *word == text) {
+        return Ok(SubjectArg::Word(word));
+    }
+    match text.strip_prefix("given=") {
+        Some(given) => Ok(SubjectArg::Given(given.to_owned())),
+        None => Err("write user, user_uuid, omitted or given=TEXT"),
+    }
 }
 
 fn dataset(text: &str) -> Result<(String, Option<i64>), String> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::TokenRequestArgs;
 use crate::output::Format;
 
 #[derive(Debug, Args)]
@@ -118,21 +119,8 @@ pub(crate) struct ExplainArgs {
     /// The API key that would ask, `key_…`; the configured one when left out
     #[arg(long, value_name = "ID")]
     pub(crate) key: Option<String>,
-    /// Whom the token would be for
-    #[arg(long, value_name = "SUBJECT")]
-    pub(crate) user: String,
-    /// A role; repeat for more
-    #[arg(long = "role", value_name = "ROLE", required = true)]
-    pub(crate) roles: Vec<String>,
-    /// An attribute: `NAME=TEXT`, or `NAME:=JSON`; repeat for more
-    #[arg(long = "attribute", value_name = "NAME=TEXT")]
-    pub(crate) attributes: Vec<String>,
-    /// The audience; `default` when left out
-    #[arg(long)]
-    pub(crate) audience: Option<String>,
-    /// The lifetime, in seconds
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) ttl: Option<u32>,
+    #[command(flatten)]
+    pub(crate) request: TokenRequestArgs,
     #[arg(short, long, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
 }

@@ -13,7 +13,7 @@ use super::duration::Longest;
 use super::{nothing_to_change, secret_input};
 use crate::cli::{
     AudienceAction, AudienceSettingArgs, CreateAudienceArgs, ImportKeyArgs, KeyFileArgs,
-    SigningKeyAction, UpdateAudienceArgs,
+    SigningKeyAction, SubjectArg, UpdateAudienceArgs,
 };
 use crate::client::Client;
 use crate::failure::Failure;
@@ -163,30 +163,7 @@ fn format(args: &AudienceSettingArgs) -> Result<Option<Value>, Failure> {
 /// The members of requests that the flags speak of, but for the renewal.
 fn settings(args: &AudienceSettingArgs) -> Result<Map<String, Value>, Failure> {
     let mut members = Map::new();
-    let mut claims = Map::new();
-    if let Some(file) = &args.template_file {
-        claims.insert("template".into(), json_file(file)?);
-    }
-    if let Some(issuer) = &args.issuer {
-        claims.insert(
-            "registered".into(),
-            json!({ "issuer": { "given": issuer } }),
-        );
-    }
-    if let Some(kid) = &args.kid {
-        claims.insert("key_id".into(), json!(kid));
-    }
-    if !args.datasets.is_empty() {
-        let datasets = args
-            .datasets
-            .iter()
-            .cloned()
-            .map(|(table, id)| (table, id.into()));
-        claims.insert(
-            "superset_datasets".into(),
-            Value::Object(datasets.collect()),
-        );
-    }
+    let claims = claims(args)?;
     if !claims.is_empty() {
         members.insert("claims".into(), claims.into());
     }
@@ -210,6 +187,48 @@ fn settings(args: &AudienceSettingArgs) -> Result<Map<String, Value>, Failure> {
         }
     }
     Ok(members)
+}
+
+/// What the flags say of the claims and the header.
+fn claims(args: &AudienceSettingArgs) -> Result<Map<String, Value>, Failure> {
+    let template = args.template_file.as_deref().map(json_file).transpose()?;
+    let datasets = args.datasets.iter().cloned();
+    let datasets: Map<String, Value> = datasets.map(|(table, id)| (table, id.into())).collect();
+    let said = [
+        ("template", template),
+        ("registered", some(registered(args))),
+        ("typ", args.typ.as_deref().map(Value::from)),
+        ("key_id", args.kid.as_deref().map(Value::from)),
+        ("issuer_in_header", args.issuer_in_header.map(Value::from)),
+        ("superset_datasets", some(datasets)),
+    ];
+    Ok(members(said))
+}
+
+/// What the flags say of the claims that the issuer sets.
+fn registered(args: &AudienceSettingArgs) -> Map<String, Value> {
+    let issuer = args.issuer.as_ref().map(|text| json!({ "given": text }));
+    let subject = args.subject.as_ref().map(|subject| match subject {
+        SubjectArg::Word(word) => json!(word),
+        SubjectArg::Given(text) => json!({ "given": text }),
+    });
+    members([
+        ("issuer", issuer),
+        ("subject", subject),
+        ("client_id", args.client_id.map(Value::from)),
+        ("not_before", args.not_before.map(Value::from)),
+    ])
+}
+
+fn members<const N: usize>(said: [(&str, Option<Value>); N]) -> Map<String, Value> {
+    let said = said.into_iter();
+    said.filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
+}
+
+/// `None` of nothing.
+fn some(members: Map<String, Value>) -> Option<Value> {
+    (!members.is_empty()).then(|| members.into())
 }
 
 /// The renewal as it shall be, if anything is said about it. `current` is what there is so far.

@@ -19,6 +19,7 @@ pub(crate) mod reseal;
 pub(crate) mod scan;
 mod secret_input;
 pub(crate) mod session;
+pub(crate) mod token;
 
 /// A change that changes nothing is a typing mistake.
 fn nothing_to_change() -> crate::failure::Failure {

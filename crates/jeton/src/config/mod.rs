@@ -3,11 +3,13 @@
 
 mod profile;
 mod secret;
+mod single_sign_on;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use console::single_sign_on::SingleSignOn;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
@@ -15,6 +17,7 @@ use key_admin::sign_in::SignInSettings;
 use key_admin::{KeyAdminSettings, MasterSecrets};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use single_sign_on::ConfiguredProvider;
 use token_issuer::PublicUrl;
 
 pub(crate) use profile::{Profile, ServerUrl};
@@ -29,6 +32,8 @@ use crate::failure::Failure;
 pub(crate) struct Config {
     /// The address to listen on.
     pub(crate) listen: SocketAddr,
+    /// The name of this server among others on the same database; the machine's when it is left out.
+    pub(crate) node_name: Option<String>,
     /// The address that clients use; the base of every issuer.
     pub(crate) public_url: Option<String>,
     /// `sqlite:PATH` or `postgres://…`. Masked in `config show`: it may hold a password.
@@ -57,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) session_retention_days: u32,
     pub(crate) log: LogSettings,
     pub(crate) keys: KeyAdminSettings,
+    /// The providers through which people may sign in to the console.
+    pub(crate) single_sign_on: Vec<ConfiguredProvider>,
     /// Is this `jeton dev`? Nobody can configure it.
     #[serde(skip)]
     pub(crate) development: bool,
@@ -93,6 +100,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: ([127, 0, 0, 1], 8080).into(),
+            node_name: None,
             public_url: None,
             database_url: None,
             master_secret: None,
@@ -108,6 +116,7 @@ impl Default for Config {
             session_retention_days: 30,
             log: LogSettings::default(),
             keys: KeyAdminSettings::default(),
+            single_sign_on: Vec::new(),
             development: false,
         }
     }
@@ -193,6 +202,13 @@ impl Config {
                 format!("`{name}` is from {} to {}", range.start(), range.end())
             })
             .collect();
+        if self
+            .node_name
+            .as_deref()
+            .is_some_and(|name| !is_node_name(name))
+        {
+            faults.push("`node_name` has 1 to 100 characters, and no control characters".into());
+        }
         if !self.keys.api_key_hash.is_usable() {
             faults.push("`keys.api_key_hash` is not a cost that argon2 knows".into());
         }
@@ -202,6 +218,7 @@ impl Config {
         faults.extend(self.keys.sign_in.unusable_limits().map(|name| {
             format!("`keys.sign_in.{name}` allows at least one, at once and per minute")
         }));
+        faults.extend(single_sign_on::faults(&self.single_sign_on));
         if faults.is_empty() {
             return Ok(());
         }
@@ -209,6 +226,14 @@ impl Config {
             "the configuration is not usable: {}",
             faults.join("; ")
         )))
+    }
+
+    /// The name that people know this server by.
+    pub(crate) fn node_name(&self) -> String {
+        let configured = self.node_name.clone();
+        configured
+            .or_else(host_name)
+            .unwrap_or_else(|| "unnamed".to_owned())
     }
 
     pub(crate) fn api_settings(&self) -> http_api::ApiSettings {
@@ -263,6 +288,11 @@ impl Config {
         Ok(url)
     }
 
+    /// The providers through which people sign in to the console.
+    pub(crate) fn single_sign_on(&self) -> Result<SingleSignOn, String> {
+        single_sign_on::start(&self.single_sign_on)
+    }
+
     /// Where the database is.
     pub(crate) fn database_url(&self) -> Result<secrecy::SecretString, String> {
         let url = self
@@ -282,7 +312,8 @@ impl Config {
 }
 
 /// Settings that are text. figment would read digits in a variable as a number.
-const TEXTS: [&str; 6] = [
+const TEXTS: [&str; 7] = [
+    "node_name",
     "public_url",
     "database_url",
     "master_secret",
@@ -290,6 +321,19 @@ const TEXTS: [&str; 6] = [
     "previous_master_secret",
     "previous_master_secret_file",
 ];
+
+fn is_node_name(name: &str) -> bool {
+    (1..=100).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+}
+
+/// The machine's name, as Linux tells it, or systems that keep it in a file.
+fn host_name() -> Option<String> {
+    ["/proc/sys/kernel/hostname", "/etc/hostname"]
+        .iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok())
+        .map(|name| name.trim().to_owned())
+        .find(|name| is_node_name(name))
+}
 
 fn with_environment(sources: Figment) -> Figment {
     let others = Env::prefixed("JETON_")

@@ -162,6 +162,7 @@ impl Authenticator {
                 client,
                 request_id,
                 action: "api_key.refuse",
+                code,
                 detail: one_reason(code),
             };
             // Boxed, because few callers get here and all would carry it.
@@ -209,6 +210,7 @@ impl Authenticator {
                 client,
                 request_id: Some(request_id),
                 action: "api_key.refuse",
+                code: "rate_limited",
                 detail: one_reason("rate_limited"),
             };
             self.refusals.record(refusal).await;
@@ -316,6 +318,7 @@ impl Authenticator {
                 });
             }
         }
+        self.refusals.count_unproven(record.organization);
         Err(AuthenticateError::NotProven)
     }
 

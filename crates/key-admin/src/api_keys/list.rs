@@ -83,6 +83,19 @@ impl ListedKey {
     }
 }
 
+/// A key that works, and will soon end by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ExpiringKey {
+    /// The key.
+    pub id: ApiKeyId,
+    /// What its owner calls it.
+    pub name: String,
+    /// Its owner's name for people.
+    pub owner_name: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
 /// How many tokens were issued. Days are UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TokenCounts {
@@ -135,6 +148,18 @@ impl KeyAdmin {
             }
         }
         Ok(found)
+    }
+
+    /// The organization's keys that work now and end by themselves until a time, the next to end first.
+    pub async fn expiring_keys(
+        &self,
+        organization: OrganizationId,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ExpiringKey>, StorageError> {
+        let now = self.clock.now();
+        let mut read = self.database.read().await?;
+        store::listing::expiring(read.conn(), organization, until, limit, now).await
     }
 
     /// The organization's keys, newest first: at most `limit` (1 to [`MAX_PAGE`]; other numbers are brought there),

@@ -32,7 +32,7 @@ mod store;
 mod strength;
 mod switch;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod update;
 mod usage;
 
@@ -48,7 +48,7 @@ pub use create::{CreateKeyError, CreatedKey, NewApiKey};
 pub(crate) use format::write_base62;
 pub use format::{ApiKeyId, MalformedKey, PresentedKey};
 pub use leak::ReportLeakError;
-pub use list::{KeyFilter, KeyOrder, ListedKey, MAX_PAGE, TokenCounts, find_key};
+pub use list::{ExpiringKey, KeyFilter, KeyOrder, ListedKey, MAX_PAGE, TokenCounts, find_key};
 pub use rotate::MAX_GRACE_SECONDS;
 pub use strength::{Aspect, Strength, Stronger};
 pub(crate) use switch::void_issued;

@@ -4,7 +4,10 @@
 //! no change without its event, no event without its change. Refusals have events of their own, a bounded number
 //! ([`RefusalLog`](crate::RefusalLog)). Events are only ever added.
 
+mod export;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 
@@ -14,6 +17,8 @@ use storage::{
     AuditEventId, Clock, Database, OrganizationId, PrincipalId, StorageError, Timestamp,
     Transaction,
 };
+
+pub use export::{AuditExport, ExportFormat};
 
 use crate::ApiKeyId;
 
@@ -127,12 +132,22 @@ pub struct AuditEvent {
 /// Which events to list.
 #[derive(Clone, Debug, Default)]
 pub struct AuditFilter {
-    /// Only this action.
+    /// Only this action: `api_key.create`.
     pub action: Option<String>,
+    /// Only actions with this noun: `api_key`.
+    pub noun: Option<String>,
+    /// Only what actors of this kind did: `user`.
+    pub actor_kind: Option<String>,
     /// Only what this actor did.
     pub actor_id: Option<String>,
     /// Only what was done to this target.
     pub target_id: Option<String>,
+    /// Only where the action, the target's kind or its identifier contains this, in any case.
+    pub text: Option<String>,
+    /// Only what happened at this time or later.
+    pub since: Option<Timestamp>,
+    /// Only what happened before this time.
+    pub until: Option<Timestamp>,
 }
 
 /// Records an event within the transaction of the change it tells of.
@@ -168,4 +183,14 @@ pub async fn list(
 ) -> Result<Vec<AuditEvent>, StorageError> {
     let mut read = database.read().await?;
     store::list(read.conn(), organization, filter, before, limit).await
+}
+
+/// How many events a filter lets through.
+pub async fn count(
+    database: &Database,
+    organization: OrganizationId,
+    filter: &AuditFilter,
+) -> Result<u64, StorageError> {
+    let mut read = database.read().await?;
+    store::count(read.conn(), organization, filter).await
 }

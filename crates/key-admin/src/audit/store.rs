@@ -1,8 +1,11 @@
 use serde_json::Value;
 use sqlx::types::Json;
-use storage::{AuditEventId, Conn, OrganizationId, StorageError, Timestamp, execute, fetch_all};
+use storage::{
+    AuditEventId, Conn, OrganizationId, StorageError, Timestamp, execute, fetch_all, fetch_one,
+};
 
 use super::{AuditEvent, AuditFilter};
+use crate::like::anywhere;
 
 pub(super) async fn insert(
     conn: Conn<'_>,
@@ -50,6 +53,7 @@ pub(super) async fn list(
     before: Option<AuditEventId>,
     limit: u32,
 ) -> Result<Vec<AuditEvent>, StorageError> {
+    let patterns = Patterns::of(filter);
     let rows = fetch_all!(
         conn,
         Row,
@@ -58,18 +62,81 @@ pub(super) async fn list(
          from audit_events
          where organization_id = $1
            and ($2 is null or id < $2)
-           and ($3 is null or action = $3)
-           and ($4 is null or actor_id = $4)
-           and ($5 is null or target_id = $5)
-         order by id desc limit $6",
+           and ($3 is null or at >= $3)
+           and ($4 is null or at < $4)
+           and ($5 is null or action = $5)
+           and ($6 is null or substr(action, 1, length($6)) = $6)
+           and ($7 is null or actor_kind = $7)
+           and ($8 is null or actor_id = $8)
+           and ($9 is null or target_id = $9)
+           and ($10 is null or lower(action) like $10 escape '\\' or lower(target_kind) like $10 escape '\\'
+                or lower(target_id) like $10 escape '\\')
+         order by id desc limit $11",
         organization,
         before,
+        filter.since,
+        filter.until,
         &filter.action,
+        &patterns.noun,
+        &filter.actor_kind,
         &filter.actor_id,
         &filter.target_id,
+        &patterns.text,
         i64::from(limit),
     )?;
     Ok(rows.into_iter().map(AuditEvent::from).collect())
+}
+
+/// How many events the filter lets through.
+pub(super) async fn count(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    filter: &AuditFilter,
+) -> Result<u64, StorageError> {
+    let patterns = Patterns::of(filter);
+    let (events,) = fetch_one!(
+        conn,
+        (i64,),
+        "select count(*) from audit_events
+         where organization_id = $1
+           and ($2 is null or id < $2)
+           and ($3 is null or at >= $3)
+           and ($4 is null or at < $4)
+           and ($5 is null or action = $5)
+           and ($6 is null or substr(action, 1, length($6)) = $6)
+           and ($7 is null or actor_kind = $7)
+           and ($8 is null or actor_id = $8)
+           and ($9 is null or target_id = $9)
+           and ($10 is null or lower(action) like $10 escape '\\' or lower(target_kind) like $10 escape '\\'
+                or lower(target_id) like $10 escape '\\')",
+        organization,
+        None::<AuditEventId>,
+        filter.since,
+        filter.until,
+        &filter.action,
+        &patterns.noun,
+        &filter.actor_kind,
+        &filter.actor_id,
+        &filter.target_id,
+        &patterns.text,
+    )?;
+    Ok(events.unsigned_abs())
+}
+
+/// What the names in the filter are looked for by.
+struct Patterns {
+    noun: Option<String>,
+    text: Option<String>,
+}
+
+impl Patterns {
+    fn of(filter: &AuditFilter) -> Self {
+        let folded = filter.text.as_ref().map(|text| text.to_ascii_lowercase());
+        Self {
+            noun: filter.noun.as_ref().map(|noun| format!("{noun}.")),
+            text: folded.as_deref().map(anywhere),
+        }
+    }
 }
 
 impl From<Row> for AuditEvent {

@@ -121,6 +121,16 @@ pub(crate) async fn remove(
 }
 
 impl KeyAdmin {
+    /// What a user or service account of the organization is called; `None` when there is none.
+    pub async fn principal_name(
+        &self,
+        organization: OrganizationId,
+        id: PrincipalId,
+    ) -> Result<Option<String>, StorageError> {
+        let mut read = self.database.read().await?;
+        store::name(read.conn(), organization, id).await
+    }
+
     /// Ends a change: its event, its version, the commit, and this node's knowledge of it.
     pub(crate) async fn commit_deed(
         &self,

@@ -1,4 +1,6 @@
-use storage::{Conn, OrganizationId, PrincipalId, StorageError, Timestamp, execute, fetch_all};
+use storage::{
+    Conn, OrganizationId, PrincipalId, StorageError, Timestamp, execute, fetch_all, fetch_optional,
+};
 
 use super::{PrincipalState, RemovedKeys};
 use crate::ApiKeyId;
@@ -35,6 +37,16 @@ pub(crate) async fn lock(
 ) -> Result<bool, StorageError> {
     let sql = "update principals set state = state where id = $1 and organization_id = $2";
     Ok(execute!(conn, sql, id, organization)? == 1)
+}
+
+pub(super) async fn name(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    id: PrincipalId,
+) -> Result<Option<String>, StorageError> {
+    let sql = "select name from principals where id = $1 and organization_id = $2";
+    let found = fetch_optional!(conn, (String,), sql, id, organization)?;
+    Ok(found.map(|(name,)| name))
 }
 
 pub(crate) async fn set_name(

@@ -1,5 +1,6 @@
 //! Service accounts: programs that own API keys and cannot log in.
 
+mod find;
 mod service;
 mod store;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 use serde::Serialize;
 use storage::{PrincipalId, StorageError, Timestamp};
 
+pub use find::ListedServiceAccount;
 pub use service::ServiceAccountChange;
 
 use crate::principals::{Kept, PrincipalState};

@@ -6,7 +6,7 @@ use super::ServiceAccount;
 use crate::principals::{PrincipalPage, PrincipalState};
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: PrincipalId,
     name: String,
     state: String,

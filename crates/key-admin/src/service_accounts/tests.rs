@@ -278,3 +278,34 @@ async fn a_user_is_no_service_account() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn accounts_are_found_by_name_with_their_live_keys() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let (ci, web) = (adds(&app, "Nightly CI").await, adds(&app, "Web").await);
+        let new = NewApiKey {
+            owner: ci.id,
+            ..app.new_key("deploy")
+        };
+        app.creates(new).await;
+        let page = PrincipalPage {
+            after: None,
+            limit: 100,
+        };
+        let keys = &app.node.keys;
+        let found = keys.find_service_accounts(app.organization, Some("nightly"), page);
+        let found = found.await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((&found[0].account, found[0].live_keys), (&ci, 1));
+        let all = keys.find_service_accounts(app.organization, None, page);
+        let all = all.await.unwrap();
+        let of_web = all.iter().find(|listed| listed.account == web).unwrap();
+        assert_eq!(
+            (all.len(), of_web.live_keys),
+            (3, 0),
+            "with the owner of the test"
+        );
+    })
+    .await;
+}

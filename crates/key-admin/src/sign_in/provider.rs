@@ -13,13 +13,12 @@ use crate::principals::checked_name;
 use crate::users::{Email, HashedPassword, User, is_active_owner, shown};
 use crate::{KeyAdmin, Organization, PrincipalState, UserError, UserRole, organizations, users};
 
-/// Two sign-ins of one new person at once: the second finds what the first has made when it tries again.
-const TRIES: u32 = 2;
-
 /// Why an identity is not let in, or what failed.
 enum NotIn {
     /// For the audit trail only: whom it is about, if that is known, and why.
     Refused(Option<PrincipalId>, &'static str),
+    /// Another sign-in of the same person was faster: what it has made is there now.
+    Overtaken,
     /// The database failed.
     Storage(StorageError),
     /// No session could be made.
@@ -28,7 +27,11 @@ enum NotIn {
 
 impl From<StorageError> for NotIn {
     fn from(error: StorageError) -> Self {
-        Self::Storage(error)
+        if error.is_unique_violation() {
+            Self::Overtaken
+        } else {
+            Self::Storage(error)
+        }
     }
 }
 
@@ -75,26 +78,25 @@ impl KeyAdmin {
             identity,
             organization: organization.id,
         };
-        let mut tries_left = TRIES;
-        loop {
-            tries_left -= 1;
-            match self.try_to_let_in(request).await {
-                Ok(answer) => return Ok(answer),
-                Err(NotIn::Storage(error)) if error.is_unique_violation() && tries_left > 0 => {}
-                Err(NotIn::Storage(error)) => return Err(error.into()),
-                Err(NotIn::Session(error)) => return Err(error.into()),
-                Err(NotIn::Refused(user, reason)) => {
-                    let failure = Failure {
-                        organization: organization.id,
-                        user,
-                        reason,
-                        provider: Some(rules.name.clone()),
-                    };
-                    self.throttle.record(browser, failure);
-                    return Err(ProviderSignInError::Refused);
-                }
-            }
+        let mut answer = self.try_to_let_in(request).await;
+        if matches!(answer, Err(NotIn::Overtaken)) {
+            answer = self.try_to_let_in(request).await;
         }
+        let (user, reason) = match answer {
+            Ok(answer) => return Ok(answer),
+            Err(NotIn::Storage(error)) => return Err(error.into()),
+            Err(NotIn::Session(error)) => return Err(error.into()),
+            Err(NotIn::Overtaken) => (None, "address_taken"),
+            Err(NotIn::Refused(user, reason)) => (user, reason),
+        };
+        let failure = Failure {
+            organization: organization.id,
+            user,
+            reason,
+            provider: Some(rules.name.clone()),
+        };
+        self.throttle.record(browser, failure);
+        Err(ProviderSignInError::Refused)
     }
 
     async fn organization_of(
@@ -184,12 +186,12 @@ impl KeyAdmin {
             state: PrincipalState::Active,
             created_at: self.clock.now(),
         };
-        match users::insert(tx, request.organization, &user, &HashedPassword::none()).await {
-            Ok(()) => {}
-            Err(UserError::Storage(error)) => return Err(error.into()),
+        let made = users::insert(tx, request.organization, &user, &HashedPassword::none()).await;
+        made.map_err(|error| match error {
+            UserError::Storage(error) => error.into(),
             // Somebody has taken the address since it was looked up.
-            Err(_) => return Err(NotIn::Refused(None, "email_taken")),
-        }
+            _ => NotIn::Overtaken,
+        })?;
         let mut deed = users::creation(&user);
         deed.detail["provider"] = request.rules.name.as_str().into();
         let act = request.browser.act_of(user.id);
@@ -205,7 +207,7 @@ impl KeyAdmin {
         user: &User,
     ) -> Result<(), NotIn> {
         let identity = request.identity;
-        if identities::has_other(tx.conn(), user.id, &identity.issuer).await? {
+        if identities::has_other(tx.conn(), user.id, identity).await? {
             return Err(NotIn::Refused(Some(user.id), "other_identity"));
         }
         let owner = (request.organization, user.id);

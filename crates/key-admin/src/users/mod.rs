@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `role` | [`UserRole`], and who may give which |
 //! | `email`, `password` | [`Email`]; [`HashedPassword`] and the rules a password must fit |
+//! | `find` | [`ListedUser`]: users with what depends on them |
 //! | `service` | what can be done with users, on [`KeyAdmin`](crate::KeyAdmin) |
 //!
 //! An organization always has an active owner. Every change that could take the last one away looks for another one
@@ -11,6 +12,7 @@
 
 mod email;
 mod error;
+mod find;
 mod password;
 mod role;
 mod service;
@@ -23,8 +25,9 @@ use storage::{Clock, OrganizationId, PrincipalId, StorageError, Timestamp, Trans
 
 pub use email::Email;
 pub use error::UserError;
-pub use password::HashedPassword;
+pub use find::ListedUser;
 pub(crate) use password::NO_PASSWORD;
+pub use password::{HashedPassword, generated_password};
 pub(crate) use role::Reach;
 pub use role::UserRole;
 pub use service::{NewUser, UserChange};

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{Email, UserError};
 use crate::Slug;
 use crate::hashing::{HashCost, Hasher};
+use crate::random::{self, NoRandomness};
 
 /// In the place of a hash: this user has no password. It is no PHC string, so nothing ever verifies against it.
 pub(crate) const NO_PASSWORD: &str = "!";
@@ -76,6 +77,21 @@ fn check_personal(password: &SecretString, words: [&str; 2]) -> Result<(), UserE
 
 fn lower_case(password: &SecretString) -> SecretString {
     password.expose_secret().to_lowercase().into()
+}
+
+/// Letters and digits that are not mistaken for each other; 32 of them, so that each stands for 5 bits.
+const GENERATED: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// A password of 100 random bits in four groups, for somebody who is told it once and then chooses another.
+pub fn generated_password() -> Result<SecretString, NoRandomness> {
+    let mut password = String::with_capacity(23);
+    for (place, byte) in random::bytes::<20>()?.into_iter().enumerate() {
+        if place > 0 && place % 5 == 0 {
+            password.push('-');
+        }
+        password.push(char::from(GENERATED[usize::from(byte % 32)]));
+    }
+    Ok(password.into())
 }
 
 #[cfg(test)]

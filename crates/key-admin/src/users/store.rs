@@ -8,7 +8,7 @@ use crate::Slug;
 use crate::principals::{PrincipalPage, PrincipalState};
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: PrincipalId,
     email: String,
     name: String,

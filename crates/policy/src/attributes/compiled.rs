@@ -202,12 +202,7 @@ impl CompiledAttribute {
         if let Some(code) = restricts_nothing(json) {
             return Err(vec![code]);
         }
-        let Some(value) = self.declaration.value_type.read(json) else {
-            return Err(vec![ReasonCode::AttributeType]);
-        };
-        let value = self
-            .normalize(value)
-            .ok_or(vec![ReasonCode::AttributeType])?;
+        let value = self.typed(json).ok_or(vec![ReasonCode::AttributeType])?;
         let mut codes = match &value {
             Scalar::String(text) if is_blank(text) => return Err(vec![ReasonCode::AttributeEmpty]),
             Scalar::String(text) => self.text_faults(text),
@@ -225,6 +220,19 @@ impl CompiledAttribute {
         } else {
             Err(codes)
         }
+    }
+
+    /// One item, or the value, as tokens carry it: of the declared type and normalized, but not judged any further.
+    /// `None`: it is of another type, or blank.
+    pub(crate) fn as_carried(&self, json: &Value) -> Option<Scalar> {
+        let value = self.typed(json)?;
+        let is_blank = matches!(&value, Scalar::String(text) if is_blank(text));
+        (!is_blank).then_some(value)
+    }
+
+    fn typed(&self, json: &Value) -> Option<Scalar> {
+        let value = self.declaration.value_type.read(json)?;
+        self.normalize(value)
     }
 
     /// `None`: it is not what a normalization can read.

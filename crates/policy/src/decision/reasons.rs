@@ -205,6 +205,15 @@ impl Denial {
         &self.reasons
     }
 
+    /// The code of the first of the gravest reasons: the one that an answer has.
+    pub fn code(&self) -> ReasonCode {
+        let kind = self.kind();
+        let mut codes = self.reasons.iter().map(|reason| reason.code);
+        codes
+            .find(|code| code.kind() == kind)
+            .unwrap_or(ReasonCode::PolicyUnusable)
+    }
+
     /// The gravest kind among the reasons, which decides how the refusal is answered.
     pub fn kind(&self) -> ReasonKind {
         let kinds = self.reasons.iter().map(|reason| reason.code.kind());

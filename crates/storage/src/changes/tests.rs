@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -143,6 +143,7 @@ pub(crate) fn overdue(database: &Database) -> ChangeFeed {
         started: Instant::now().checked_sub(2 * LONG).unwrap(),
         confirmed: AtomicU64::new(0),
         seen: Mutex::new(0),
+        position: AtomicI64::new(0),
         versions: RwLock::default(),
     }
 }

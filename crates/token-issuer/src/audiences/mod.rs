@@ -65,6 +65,11 @@ impl Audience {
             algorithm: self.algorithm,
         }
     }
+
+    /// The `kid` in the header of tokens that the key with this one signed.
+    pub(crate) fn published_kid<'s>(&'s self, own: &'s str) -> &'s str {
+        self.settings.claims.key_id.as_deref().unwrap_or(own)
+    }
 }
 
 /// The audience that every organization starts with, and that requests mean when they name none.

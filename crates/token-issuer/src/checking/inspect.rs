@@ -160,7 +160,7 @@ pub enum TokenProblem {
 fn through(by: Option<RevokedBy>) -> String {
     match by {
         None => String::new(),
-        Some(RevokedBy::Session) => ": its session was".to_owned(),
+        Some(RevokedBy::Session) => ": somebody revoked its session".to_owned(),
         Some(RevokedBy::Cutoff(kind)) => {
             let kind = kind.as_str().replace('_', " ");
             format!(", together with everything issued up to a moment for its {kind}")

@@ -10,10 +10,9 @@ use policy::operations::markers::IssueSessionToken;
 use policy::{GrantRequest, Permitted, Resource};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
-
-use crate::checking::{CheckTokenError, InactiveToken};
 use storage::SessionId;
 
+use crate::checking::{CheckTokenError, InactiveToken};
 use crate::claims::{Client, Descent, SignedToken};
 use crate::issuance::{IssueError, IssueRequest, IssuedToken, Origin, TokenIssuer};
 use crate::refusals;
@@ -126,11 +125,13 @@ impl TokenIssuer {
         caller: &Permitted<IssueSessionToken>,
         token: &str,
     ) -> Result<Whole, ExchangeError> {
+        // Before the token is looked at: a cutoff that is set from here on is later than this id, and voids it.
+        let part = SessionId::new(&*self.clock);
         let issuer = self.issuer_of(caller.organization_slug()).await?;
         let checked = self.check_token(caller.organization_slug(), token).await?;
         let ring = issuer.value.ring_of(checked.session.audience);
         match ring.map(|ring| &ring.shape) {
-            Some(Shape::Standard) => Ok(Whole::new(checked)),
+            Some(Shape::Standard) => Ok(Whole::new(checked, part)),
             _ => Err(ExchangeError::Form),
         }
     }
@@ -160,7 +161,7 @@ impl TokenIssuer {
             root: whole.root(),
             not_after: whole.ends_at(),
         };
-        let place = (SessionId::new(&*self.clock), part);
+        let place = (whole.part(), part);
         let claims = self.claims_of(ring, client, grant, place).await?;
         Ok(claims.sign(ring).map_err(IssueError::from)?)
     }
@@ -171,17 +172,19 @@ impl TokenIssuer {
         origin: &Origin,
         error: &ExchangeError,
     ) {
-        let reasons = match error {
+        let wider = match error {
             ExchangeError::Issue(error) => {
                 return refusals::record(&self.refusals, caller, origin, error).await;
             }
-            ExchangeError::Wider(wider) => wider
-                .iter()
-                .map(|it| json!({ "code": it.code.as_str(), "pointer": it.pointer }))
-                .collect(),
+            ExchangeError::Wider(wider) => wider,
             _ => return,
         };
-        refusals::record_reasons(&self.refusals, caller, origin, reasons).await;
+        let Some(first) = wider.first() else { return };
+        let reasons = wider
+            .iter()
+            .map(|it| json!({ "code": it.code.as_str(), "pointer": it.pointer }));
+        let why = (first.code.as_str(), reasons.collect());
+        refusals::record_reasons(&self.refusals, caller, origin, why).await;
     }
 }
 

@@ -60,16 +60,23 @@ impl WiderCode {
 pub(super) struct Whole {
     token: CheckedToken,
     scope: Vec<String>,
+    /// The id of the token that is made of it.
+    part: SessionId,
 }
 
 impl Whole {
-    pub(super) fn new(token: CheckedToken) -> Self {
+    pub(super) fn new(token: CheckedToken, part: SessionId) -> Self {
         let scope = token.claims.get("scope").and_then(Value::as_str);
         let scope = scope.unwrap_or_default().split_ascii_whitespace();
         Self {
             scope: scope.map(ToOwned::to_owned).collect(),
             token,
+            part,
         }
+    }
+
+    pub(super) fn part(&self) -> SessionId {
+        self.part
     }
 
     pub(super) fn token(&self) -> &CheckedToken {

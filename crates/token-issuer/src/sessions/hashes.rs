@@ -9,11 +9,10 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use key_admin::sealing::Sealer;
 use secrecy::{ExposeSecret, SecretBox};
 use serde_json::{Map, Value, json};
 use storage::OrganizationId;
-
-use key_admin::sealing::Sealer;
 
 /// The largest whole number that a float keeps exactly, 2^53.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;

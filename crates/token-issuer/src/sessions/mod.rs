@@ -11,12 +11,14 @@ mod revoking;
 mod search;
 pub(crate) mod store;
 mod usage;
+mod wanted;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use key_admin::ApiKeyId;
+use key_admin::sealing::CannotSeal;
 use key_admin::secrets::hex;
+use key_admin::{Activity, ApiKeyId};
 use policy::Resource;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -36,7 +38,6 @@ pub use store::exists;
 
 use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
-use key_admin::sealing::CannotSeal;
 
 /// One issued token, as it is recorded.
 #[derive(Clone)]
@@ -164,6 +165,9 @@ struct SessionRow {
     ends_at: Option<i64>,
     reference_hash: Option<String>,
     payload_ciphertext: Option<String>,
+    /// For counting it.
+    #[serde(skip)]
+    issued_by: (OrganizationId, ApiKeyId),
 }
 
 impl SessionRow {
@@ -196,6 +200,7 @@ impl SessionRow {
             ends_at: claims.session_ends_at().map(Timestamp::unix_seconds),
             reference_hash: reference,
             payload_ciphertext: payload,
+            issued_by: (claims.organization(), claims.api_key()),
         })
     }
 }
@@ -243,16 +248,22 @@ pub(crate) struct Recorder {
     queue: mpsc::Sender<Pending>,
     database: Database,
     hasher: Arc<AttributeHasher>,
+    activity: Arc<Activity>,
 }
 
 impl Recorder {
-    pub(crate) fn start(database: Database, hasher: Arc<AttributeHasher>) -> Self {
+    pub(crate) fn start(
+        database: Database,
+        hasher: Arc<AttributeHasher>,
+        activity: Arc<Activity>,
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(write_groups(database.clone(), waiting));
+        tokio::spawn(write_groups(database.clone(), activity.clone(), waiting));
         Self {
             queue,
             database,
             hasher,
+            activity,
         }
     }
 
@@ -325,7 +336,7 @@ impl Recorder {
             .collect::<Result<_, _>>()
             .map_err(|_| RecordError::Refused)?;
         let rows: Vec<&SessionRow> = rows.iter().collect();
-        within_time(rows.len(), async {
+        let recorded = within_time(rows.len(), async {
             let mut tx = self.database.write().await?;
             let holds = match (condition, tokens.first()) {
                 (Condition::Renews(renewed), Some(token)) => {
@@ -342,18 +353,26 @@ impl Recorder {
             tx.commit().await?;
             Ok(true)
         })
-        .await
+        .await?;
+        if recorded {
+            self.activity.issued(rows.iter().map(|row| row.issued_by));
+        }
+        Ok(recorded)
     }
 }
 
-async fn write_groups(database: Database, mut waiting: mpsc::Receiver<Pending>) {
+async fn write_groups(
+    database: Database,
+    activity: Arc<Activity>,
+    mut waiting: mpsc::Receiver<Pending>,
+) {
     let mut group = Vec::with_capacity(MAX_BATCH);
     while waiting.recv_many(&mut group, MAX_BATCH).await > 0 {
-        let outcome = write(&database, &group).await;
+        let outcome = write(&database, &activity, &group).await;
         // One row that the database refuses must not take the others with it.
         if outcome == Err(RecordError::Refused) && group.len() > 1 {
             for pending in group.drain(..) {
-                let outcome = write(&database, std::slice::from_ref(&pending)).await;
+                let outcome = write(&database, &activity, std::slice::from_ref(&pending)).await;
                 let _ = pending.done.send(outcome);
             }
         } else {
@@ -365,14 +384,20 @@ async fn write_groups(database: Database, mut waiting: mpsc::Receiver<Pending>) 
     }
 }
 
-async fn write(database: &Database, group: &[Pending]) -> Result<(), RecordError> {
+async fn write(
+    database: &Database,
+    activity: &Activity,
+    group: &[Pending],
+) -> Result<(), RecordError> {
     let rows: Vec<&SessionRow> = group.iter().map(|pending| &pending.row).collect();
     within_time(rows.len(), async {
         let mut tx = database.write().await?;
         write_rows(&mut tx, &rows).await?;
         tx.commit().await
     })
-    .await
+    .await?;
+    activity.issued(rows.iter().map(|row| row.issued_by));
+    Ok(())
 }
 
 /// Waits for a transaction as long as makes sense, and sorts out what went wrong.

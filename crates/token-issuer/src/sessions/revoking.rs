@@ -5,8 +5,9 @@ use key_admin::cutoffs::{self, CutoffKind, CutoffTarget};
 use key_admin::{ApiKeyId, Slug};
 use policy::PolicyError;
 use serde_json::{Value, json};
-use storage::{OrganizationId, SessionId, StorageError, Timestamp};
+use storage::{OrganizationId, SessionId, StorageError, Timestamp, Transaction};
 
+use super::wanted::Wanted;
 use super::{CannotHash, canonical, issued_millis, store};
 use crate::audiences::{self, MAX_TTL_SECONDS};
 use crate::checking::CheckTokenError;
@@ -63,6 +64,9 @@ pub enum RevokeError {
     /// The value is empty, too long, or neither text, number nor boolean.
     #[error("a value is a text of 1 to {MAX_VALUE_BYTES} bytes, a number or a boolean")]
     Value,
+    /// No token can carry it: the policy does not declare the attribute, or declares it otherwise.
+    #[error("the attribute is not declared, or has values of another type")]
+    NotCarried,
     /// The policy, which says what is sensitive, could not be read.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -77,8 +81,10 @@ pub enum RevokeError {
 /// A cutoff to be set.
 struct Cut {
     target: CutoffTarget,
-    /// The hash of a sensitive value.
-    hash: Option<String>,
+    /// The same, for rows that have it in another form.
+    other_form: Option<CutoffTarget>,
+    /// A sensitive value.
+    sensitive: Option<Wanted>,
     /// What the audit trail shows of it.
     shown: String,
 }
@@ -144,17 +150,14 @@ impl TokenIssuer {
         if before > now {
             return Err(RevokeError::InTheFuture);
         }
-        cutoffs::set_cutoff(&mut tx, organization, &cut.target, before, now).await?;
-        if let Some(hash) = &cut.hash {
-            // Hashes are not published: the snapshot lists the sessions instead.
-            let oldest = now.plus_seconds(-i64::from(MAX_TTL_SECONDS) - ID_SLACK_SECONDS);
-            let from = SessionId::first_at(oldest);
-            let hashed = store::revoking::hashed(tx.conn(), organization, hash, from, now);
-            for (id, issued_at) in hashed.await? {
-                if issued_millis(id, issued_at) <= before.unix_micros() / 1_000 {
-                    store::revoking::revoke(tx.conn(), id, now).await?;
-                }
-            }
+        for target in [Some(&cut.target), cut.other_form.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            cutoffs::set_cutoff(&mut tx, organization, target, before, now).await?;
+        }
+        if let Some(sensitive) = &cut.sensitive {
+            revoke_each(&mut tx, organization, sensitive, (before, now)).await?;
         }
         let deed = Deed {
             action: "session.revoke_all",
@@ -173,17 +176,18 @@ impl TokenIssuer {
     ) -> Result<Cut, RevokeError> {
         let plain = |kind, value: String| {
             let target = CutoffTarget::new(kind, checked(&value)?);
-            let (hash, shown) = (None, value);
             Ok(Cut {
                 target,
-                hash,
-                shown,
+                other_form: None,
+                sensitive: None,
+                shown: value,
             })
         };
         match target {
             RevocationTarget::All => Ok(Cut {
                 target: CutoffTarget::organization(),
-                hash: None,
+                other_form: None,
+                sensitive: None,
                 shown: organization.to_string(),
             }),
             RevocationTarget::Subject(subject) => plain(CutoffKind::Subject, subject),
@@ -216,20 +220,27 @@ impl TokenIssuer {
             Value::Number(_) | Value::Bool(_) => {}
             Value::Null | Value::Array(_) | Value::Object(_) => return Err(RevokeError::Value),
         }
-        if !self.policy.snapshot(organization).await?.is_sensitive(name) {
-            let value = canonical(value);
+        let policy = self.policy.snapshot(organization).await?;
+        let value = &policy
+            .as_carried(name, value)
+            .ok_or(RevokeError::NotCarried)?;
+        let hasher = self.hasher.of(organization)?;
+        let hashed = CutoffTarget::attribute(name, canonical(&hasher.stored(name, value)));
+        // Whoever issued while the attribute was declared the other way has the other form in its row.
+        if policy.is_sensitive(name) {
             return Ok(Cut {
-                shown: format!("{name}={value}"),
-                target: CutoffTarget::attribute(name, value),
-                hash: None,
+                target: hashed,
+                other_form: None,
+                sensitive: Some(Wanted::exactly(name, value, &hasher)),
+                shown: name.to_owned(),
             });
         }
-        let hasher = self.hasher.of(organization)?;
-        let stored = canonical(&hasher.stored(name, value));
+        let value = canonical(value);
         Ok(Cut {
-            target: CutoffTarget::attribute(name, stored),
-            hash: Some(hasher.hash(name, value)),
-            shown: name.to_owned(),
+            shown: format!("{name}={value}"),
+            target: CutoffTarget::attribute(name, value),
+            other_form: Some(hashed),
+            sensitive: None,
         })
     }
 
@@ -264,6 +275,26 @@ pub enum RevokeTokenError {
     /// Its session could not be revoked.
     #[error(transparent)]
     Revoke(#[from] RevokeError),
+}
+
+/// Neither a sensitive value nor its hash is published: the snapshot lists the sessions instead.
+async fn revoke_each(
+    tx: &mut Transaction,
+    organization: OrganizationId,
+    wanted: &Wanted,
+    (before, now): (Timestamp, Timestamp),
+) -> Result<(), StorageError> {
+    let oldest = now.plus_seconds(-i64::from(MAX_TTL_SECONDS) - ID_SLACK_SECONDS);
+    let from = SessionId::first_at(oldest);
+    let needles = wanted.needles();
+    let standing = store::revoking::standing_with(tx.conn(), organization, needles, from, now);
+    for session in standing.await? {
+        let issued = issued_millis(session.id, session.issued_at);
+        if issued <= before.unix_micros() / 1_000 && wanted.is_in(&session.attributes) {
+            store::revoking::revoke(tx.conn(), session.id, now).await?;
+        }
+    }
+    Ok(())
 }
 
 fn checked(value: &str) -> Result<&str, RevokeError> {

@@ -3,7 +3,7 @@
 //! The database narrows down by what it can compare the same way on both engines; what depends on cutoffs or on the type
 //! of an attribute's value is decided here, row by row. Pages go by ids, which are ordered by time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use key_admin::ApiKeyId;
 use key_admin::cutoffs::{self, CutoffKind};
@@ -11,8 +11,9 @@ use policy::{AudienceName, PolicyError};
 use serde_json::{Map, Value};
 use storage::{AudienceId, OrganizationId, SessionId, StorageError, Timestamp};
 
-use super::store::search::{Narrowed, Needles};
-use super::{CannotHash, OrganizationHasher, Session, canonical, hashes, store};
+use super::store::search::Narrowed;
+use super::wanted::Wanted;
+use super::{CannotHash, Session, hashes, store};
 use crate::audiences::{self, MAX_TTL_SECONDS};
 use crate::issuance::TokenIssuer;
 use crate::revocation::Cutoffs;
@@ -67,7 +68,7 @@ pub enum SessionState {
 /// Why a session's token is void.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokedBy {
-    /// The session was revoked by itself.
+    /// The session was revoked by itself, or the one that it is a part of.
     Session,
     /// A cutoff voids it.
     Cutoff(CutoffKind),
@@ -148,7 +149,10 @@ impl TokenIssuer {
     ) -> Result<Vec<FoundSession>, FindError> {
         let lens = self.lens(organization).await?;
         let wanted = match &filter.attribute {
-            Some(attribute) => Some(Wanted::new(attribute, &self.hasher.of(organization)?)),
+            Some(AttributeFilter { name, value }) => {
+                let hasher = self.hasher.of(organization)?;
+                Some(Wanted::written(name, value, &lens.policy, &hasher))
+            }
             None => None,
         };
         let mut narrowed = narrowed(filter, &lens, wanted.as_ref(), limit)?;
@@ -162,12 +166,17 @@ impl TokenIssuer {
                 store::search::page(read.conn(), organization, &narrowed).await?
             };
             let more = page.len() >= limit as usize;
+            let roots = self.roots_of(organization, &page).await?;
             for session in page {
                 narrowed.below = session.id;
-                if wanted.as_ref().is_some_and(|it| !it.is_in(&session)) {
+                if wanted
+                    .as_ref()
+                    .is_some_and(|it| !it.is_in(&session.attributes))
+                {
                     continue;
                 }
-                let session = lens.show(session);
+                let root = roots.get(&session.root);
+                let session = lens.show(session, root);
                 if filter
                     .active
                     .is_none_or(|it| it == session.state.is_active())
@@ -208,7 +217,32 @@ impl TokenIssuer {
         let Some(session) = session else {
             return Ok(None);
         };
-        Ok(Some(self.lens(organization).await?.show(session)))
+        let roots = std::slice::from_ref(&session);
+        let roots = self.roots_of(organization, roots).await?;
+        let lens = self.lens(organization).await?;
+        let root = roots.get(&session.root);
+        Ok(Some(lens.show(session, root)))
+    }
+
+    /// The sessions that narrower tokens among these go back to: what voids those, voids the parts.
+    async fn roots_of(
+        &self,
+        organization: OrganizationId,
+        sessions: &[Session],
+    ) -> Result<BTreeMap<SessionId, Session>, StorageError> {
+        let parts = sessions.iter().filter(|session| session.is_part());
+        let ids: BTreeSet<SessionId> = parts.map(|part| part.root).collect();
+        let mut roots = BTreeMap::new();
+        if ids.is_empty() {
+            return Ok(roots);
+        }
+        let mut read = self.database.read().await?;
+        for id in ids {
+            if let Some(root) = store::find(read.conn(), organization, id).await? {
+                roots.insert(id, root);
+            }
+        }
+        Ok(roots)
     }
 
     async fn lens(&self, organization: OrganizationId) -> Result<Lens, FindError> {
@@ -231,24 +265,34 @@ impl TokenIssuer {
 }
 
 impl Lens {
-    fn state(&self, session: &Session) -> SessionState {
+    /// `root` is that of a part; any other session stands for itself.
+    fn state(&self, session: &Session, root: Option<&Session>) -> SessionState {
         if session.revoked_at.is_some() {
             return SessionState::Revoked(RevokedBy::Session);
         }
         if session.expires_at <= self.now {
             return SessionState::Expired;
         }
-        let aud = self.audiences.get(&session.audience);
-        let aud = aud.map_or("", |(_, aud)| aud.as_str());
-        match self.cutoffs.voiding(session, aud) {
-            Some(kind) => SessionState::Revoked(RevokedBy::Cutoff(kind)),
+        let root = root.filter(|_| session.is_part());
+        let voided = self.voided(session);
+        match voided.or_else(|| self.voided(root?)) {
+            Some(by) => SessionState::Revoked(by),
             None if session.renewed_at.is_some() => SessionState::Renewed,
             None => SessionState::Active,
         }
     }
 
-    fn show(&self, mut session: Session) -> FoundSession {
-        let state = self.state(&session);
+    fn voided(&self, session: &Session) -> Option<RevokedBy> {
+        if session.revoked_at.is_some() {
+            return Some(RevokedBy::Session);
+        }
+        let aud = self.audiences.get(&session.audience);
+        let aud = aud.map_or("", |(_, aud)| aud.as_str());
+        self.cutoffs.voiding(session, aud).map(RevokedBy::Cutoff)
+    }
+
+    fn show(&self, mut session: Session, root: Option<&Session>) -> FoundSession {
+        let state = self.state(&session, root);
         for (name, value) in &mut session.attributes {
             if hashes(value).is_some() || self.policy.is_sensitive(name) {
                 *value = HIDDEN.into();
@@ -308,69 +352,9 @@ fn narrowed(
         audience,
         standing,
         now: lens.now,
-        needles: wanted.map(|wanted| wanted.needles.clone()),
+        needles: wanted.map(|wanted| wanted.needles().clone()),
         limit,
     })
-}
-
-/// A value that is looked for, in every form that a row can have it in.
-struct Wanted {
-    name: String,
-    plain: Vec<String>,
-    hashed: Vec<String>,
-    needles: Needles,
-}
-
-impl Wanted {
-    fn new(filter: &AttributeFilter, hasher: &OrganizationHasher) -> Self {
-        let AttributeFilter { name, value } = filter;
-        let text = Value::from(value.as_str());
-        let other: Option<Value> = serde_json::from_str(value).ok();
-        let other = other.filter(|it| it.is_number() || it.is_boolean());
-        let both: Vec<Value> = [Some(text.clone()), other.clone()]
-            .into_iter()
-            .flatten()
-            .collect();
-        let plain: Vec<String> = both.iter().map(canonical).collect();
-        let hashed: Vec<String> = both.iter().map(|it| hasher.hash(name, it)).collect();
-        // In the text of a row a number may be written in more ways than one, but for whole ones and booleans.
-        let quoted = text.to_string();
-        let unquoted = quoted.get(1..quoted.len() - 1).unwrap_or_default();
-        let needle = match &other {
-            Some(other) if other.is_boolean() || canonical(other) == *value => Some(unquoted),
-            Some(_) => None,
-            None => Some(unquoted),
-        };
-        Self {
-            name: name.clone(),
-            needles: Needles {
-                name: format!("{}:", Value::from(name.as_str())),
-                value: needle.map(ToOwned::to_owned),
-                hash: hashed.first().cloned().unwrap_or_default(),
-                other_hash: hashed.last().cloned().unwrap_or_default(),
-            },
-            plain,
-            hashed,
-        }
-    }
-
-    fn is_in(&self, session: &Session) -> bool {
-        let Some(value) = session.attributes.get(&self.name) else {
-            return false;
-        };
-        if let Some(hashes) = hashes(value) {
-            return hashes
-                .iter()
-                .any(|hash| self.hashed.iter().any(|wanted| wanted == hash));
-        }
-        let items = match value {
-            Value::Array(items) => items.as_slice(),
-            value => std::slice::from_ref(value),
-        };
-        items
-            .iter()
-            .any(|item| self.plain.contains(&canonical(item)))
-    }
 }
 
 /// Without the values: what is printed ends in logs.

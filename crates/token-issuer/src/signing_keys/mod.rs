@@ -2,7 +2,7 @@
 //!
 //! A key is *next* (published, does not sign yet), *active* (signs), *previous* (published while tokens it signed
 //! live) or *retired*. The database keeps at most one active and one next key per audience. Private keys are sealed
-//! at rest (see [`crate::sealing`]) and bound to organization, audience, `kid` and algorithm.
+//! at rest (see [`key_admin::sealing`]) and bound to organization, audience, `kid` and algorithm.
 
 mod algorithm;
 mod import;
@@ -17,12 +17,12 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::Jwk;
 use key_admin::random::{self, NoRandomness};
+use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::json;
 use storage::{AudienceId, OrganizationId, Timestamp};
 
 use crate::audiences::TokenType;
-use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 
 pub use algorithm::SigningAlgorithm;
 pub use import::{ImportedKey, PrivateJwk, UnusableImport};

@@ -1,11 +1,11 @@
 use jsonwebtoken::jwk::Jwk;
+use key_admin::sealing::SealedRow;
 use sqlx::types::Json;
 use storage::{
     AudienceId, Conn, OrganizationId, StorageError, Timestamp, execute, fetch_all, fetch_optional,
 };
 
 use super::{KeyState, RingId, SigningAlgorithm, StoredKey, identity};
-use key_admin::sealing::SealedRow;
 
 #[derive(sqlx::FromRow)]
 struct Row {

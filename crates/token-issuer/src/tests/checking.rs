@@ -5,15 +5,17 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use key_admin::MasterSecret;
+use key_admin::sealing::Sealer;
+use policy::GrantRequest;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use storage::testing::on_both_engines;
 use storage::{SessionId, execute, fetch_one};
 
-use super::{App, MASTER, NOW, found};
-use crate::signing_keys::{KeyState, store};
+use super::{App, MASTER, NOW, found, request, signing_kid};
+use crate::audiences::{AudienceSettings, TokenFormat};
+use crate::signing_keys::{KeyState, SigningAlgorithm, store};
 use crate::{CheckTokenError, CheckedToken, InactiveToken};
-use key_admin::sealing::Sealer;
 
 pub(super) async fn check(app: &App, token: &str) -> Result<CheckedToken, InactiveToken> {
     let checked = app
@@ -268,6 +270,44 @@ async fn a_token_of_another_organization_is_not_known() {
         let mut read = app.database.read().await.unwrap();
         let sql = "select count(*) from sessions";
         assert_eq!(fetch_one!(read.conn(), (i64,), sql).unwrap(), (1,));
+    })
+    .await;
+}
+
+/// Consumers name keys as they like, two of them alike.
+#[tokio::test]
+async fn keys_that_go_by_one_name_are_told_apart() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let mut settings = AudienceSettings::default();
+        settings.claims.key_id = Some("shared".to_owned());
+        let mut opaque = settings.clone();
+        opaque.format = TokenFormat::Opaque;
+        for (name, settings) in [("one", &settings), ("two", &settings), ("three", &opaque)] {
+            app.makes(name, SigningAlgorithm::Es256, settings.clone())
+                .await;
+        }
+        for audience in ["three", "two", "one", "default"] {
+            let grant = GrantRequest {
+                audience: audience.to_owned(),
+                ..request("u")
+            };
+            let token = app.grants(grant).await;
+            let token = token.token().expose_secret();
+            let checked = check(&app, token).await.unwrap();
+            assert_eq!(checked.audience.as_str(), audience);
+            if audience.len() == 3 {
+                assert_eq!(signing_kid(token), "shared");
+                // By the key's own name nobody knows it.
+                let header = json!({ "alg": "ES256", "typ": "at+jwt", "kid": checked.session.kid });
+                let rest = token.split_once('.').unwrap().1;
+                let own = format!("{}.{rest}", BASE64.encode(header.to_string()));
+                assert_eq!(
+                    check(&app, &own).await.unwrap_err(),
+                    InactiveToken::UnknownKey
+                );
+            }
+        }
     })
     .await;
 }

@@ -1,132 +1,55 @@
-//! What a person is told before anything is issued.
+//! What an explanation shows of sensitive values.
 
-use key_admin::{Act, ApiKeyPatch, Asker, Edit, KeyCeiling};
-use policy::PolicyDocument;
-use policy::operations::markers::{ExplainPolicy, SimulatePolicy};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use storage::testing::on_both_engines;
 
-use super::{App, caller, found, request, signed_in};
-use crate::{ExplainError, SimulationRequest};
+use super::App;
+use crate::explain::Mask;
+use crate::templates::RESERVED_CLAIMS;
 
-async fn declare(app: &App, document: serde_json::Value) {
-    let document: PolicyDocument = serde_json::from_value(document).unwrap();
-    let act = Act::on_command_line();
-    let policy = &app.services.policy;
-    let replaced = policy.replace(&act, app.organization.id, None, document);
-    replaced.await.unwrap();
-}
-
+/// Whatever adds a sensitive value, a template can have changed it beyond recognition.
 #[tokio::test]
-async fn a_person_sees_what_no_key_and_what_a_key_would_get() {
+async fn claims_of_a_template_are_masked_as_soon_as_one_sensitive_value_was_not_sent() {
     on_both_engines(|database| async move {
         let app = App::on(database).await;
-        let services = &app.services;
-        let person = signed_in(services, "ada@example.com").await;
-        let person = services.authorizer.permit_person::<ExplainPolicy>(person);
-        let person = person.unwrap();
-        let issuer = &services.issuer;
-
-        let free = issuer.explain(&person, None, request("user-42")).await;
-        let free = free.unwrap();
-        assert!(free.is_granted(), "{free:?}");
-        let claims = free.claims.unwrap();
-        assert_eq!(claims.claims["client_id"], "key_000000000000");
-        assert_eq!(claims.claims["sub"], "user-42");
-        assert!(claims.token_bytes > claims.bytes && claims.max_token_bytes >= claims.token_bytes);
-
-        let key = app.caller.key_id();
-        let patch = ApiKeyPatch {
-            ceiling: Edit::Set(KeyCeiling {
-                roles: Some(["viewer".to_owned()].into()),
-                max_ttl_seconds: Some(60),
-                ..KeyCeiling::default()
-            }),
-            ..ApiKeyPatch::default()
-        };
-        let (act, organization) = (Act::on_command_line(), app.organization.id);
-        services
-            .update_api_key(&act, Asker::Machine, organization, key, patch)
-            .await
-            .unwrap();
-        let limited = issuer.explain(&person, Some(key), request("user-42")).await;
-        let limited = limited.unwrap();
-        let codes: Vec<_> = limited.reasons.iter().map(|it| it.code).collect();
-        assert_eq!(codes, ["ttl_out_of_range"]);
-        assert_eq!((limited.claims, limited.rows), (None, None));
-
-        let (other, stranger) = found(services, "globex", "hank@example.com").await.unwrap();
-        let foreign = caller(services, &other, stranger).await.key_id();
-        let refused = issuer.explain(&person, Some(foreign), request("u")).await;
-        assert!(
-            matches!(refused, Err(ExplainError::NoSuchKey)),
-            "{refused:?}"
-        );
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn the_rows_of_each_table_are_told_before_a_token_is_issued() {
-    on_both_engines(|database| async move {
-        let app = App::on(database).await;
-        declare(
-            &app,
-            json!({
-                "roles": [{ "name": "viewer" }, { "name": "auditor" }],
-                "attributes": [
-                    { "name": "tenant_id", "type": "string" },
-                    { "name": "regions", "type": "string", "list": true },
-                ],
-                "row_rules": [
-                    { "name": "orders-of-tenant", "table": "orders", "roles": ["viewer"],
-                      "where": { "column": "tenant_id", "operator": "=", "attribute": "tenant_id" } },
-                    { "name": "books", "table": "books", "roles": ["auditor"],
-                      "where": { "column": "tenant_id", "operator": "=", "attribute": "tenant_id" } },
-                ],
-            }),
-        )
+        app.declares(|policy| {
+            let pin = json!({ "name": "pin", "type": "string", "sensitive": true });
+            policy["attributes"].as_array_mut().unwrap().push(pin);
+        })
         .await;
-        let services = &app.services;
-        let person = signed_in(services, "ada@example.com").await;
-        let person = services.authorizer.permit_person::<ExplainPolicy>(person);
-        let issuer = &services.issuer;
-        let explained = issuer.explain(&person.unwrap(), None, request("user-42")).await;
-        let rows = explained.unwrap().rows.unwrap();
-        let told: Vec<_> = rows
-            .iter()
-            .map(|it| (it.table.table.to_string(), it.filter.sql.as_str()))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("books".to_owned(), "1 = 0"),
-                ("orders".to_owned(), "\"orders\".\"tenant_id\" = $1"),
-            ]
-        );
-        assert_eq!(json!(rows[1].filter.binds), json!(["t-1"]));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_person_tries_out_another_policy() {
-    on_both_engines(|database| async move {
-        let app = App::on(database).await;
-        app.issues("user-42").await.unwrap();
-        let services = &app.services;
-        let person = signed_in(services, "ada@example.com").await;
-        let person = services.authorizer.permit_person::<SimulatePolicy>(person);
-        let request = SimulationRequest {
-            candidate: PolicyDocument::default(),
-            since: None,
-            until: None,
-            last: 10,
-            api_key: None,
+        let template =
+            json!({ "who": "{{ user.id }}", "short": "{{ attributes.pin | hash }}", "fixed": 1 });
+        app.sets(&serde_json::from_value(json!({ "claims": { "template": template } })).unwrap())
+            .await;
+        let issued = app
+            .issues_with("user-42", json!({ "pin": "pin-canary" }))
+            .await;
+        let policy = app.services.policy.snapshot(app.organization.id).await;
+        let policy = policy.unwrap();
+        let payload = issued.claims().payload().unwrap();
+        let masked = |sent: Value| {
+            let Value::Object(sent) = sent else {
+                unreachable!("an object")
+            };
+            let mut claims = payload.clone();
+            let mask = Mask {
+                policy: &policy,
+                sent: &sent,
+            };
+            mask.hide_templated(issued.claims(), &mut claims);
+            claims
         };
-        let report = services.issuer.simulate(&person.unwrap(), request).await;
-        let report = report.unwrap();
-        assert_eq!((report.replayed, report.newly_refused.len()), (1, 1));
+        assert_eq!(masked(json!({ "pin": "pin-canary" })), payload);
+        let hidden: Map<String, Value> = masked(json!({ "tenant_id": "t-1" }));
+        assert_eq!(hidden.len(), payload.len());
+        for (name, value) in &payload {
+            let is_reserved = RESERVED_CLAIMS.contains(&name.as_str());
+            assert_eq!(&hidden[name] == value, is_reserved, "{name}");
+            assert!(is_reserved || hidden[name] == "[hidden]", "{name}");
+        }
+        for own in ["who", "short", "fixed"] {
+            assert!(payload.contains_key(own), "{payload:?}");
+        }
     })
     .await;
 }

@@ -160,7 +160,7 @@ async fn what_has_ended_or_was_revoked_says_how() {
         let id = first.claims().session_id();
         issuer.revoke_session(&act, organization, id).await.unwrap();
         let seen = inspect(&app, first.token().expose_secret()).await;
-        assert_eq!(problems(&seen), ["It has been revoked: its session was."]);
+        assert_eq!(problems(&seen), ["It has been revoked: somebody revoked its session."]);
         assert_eq!(seen.session.unwrap().state.as_str(), "revoked");
 
         let second = app.issues("user-2").await.unwrap();

@@ -3,17 +3,22 @@
 mod attacks;
 mod checking;
 mod cutoffs;
+mod exchanging;
 mod explaining;
+mod explaining_to_people;
+mod finding;
 mod forgetting;
 mod inspecting;
 mod installation_keys;
 mod issuing;
 mod organizations;
 mod playground;
+mod published;
 mod renewing;
 mod renewing_refused;
 mod reseal;
 mod revoking;
+mod revoking_values;
 mod rings;
 mod samples;
 mod sensitive;
@@ -35,7 +40,7 @@ use policy::operations::markers::IssueSessionToken;
 use policy::{GrantRequest, Permitted, Resource};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use storage::{Database, ManualClock, PrincipalId, Timestamp};
+use storage::{Clock, Database, ManualClock, PrincipalId, Timestamp};
 
 use crate::services::{NewOrganizationError, ServicesError};
 use crate::{
@@ -127,7 +132,7 @@ async fn start_with(
 async fn start_at(
     database: &Database,
     master: impl Into<MasterSecrets>,
-    clock: Arc<ManualClock>,
+    clock: Arc<dyn Clock>,
 ) -> Result<Services, ServicesError> {
     Services::start(ServiceSettings {
         database: database.clone(),

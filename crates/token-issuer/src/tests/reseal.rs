@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use key_admin::Act;
+use key_admin::sealing::Sealer;
 use policy::AudienceName;
+use secrecy::ExposeSecret;
 use storage::testing::on_both_engines;
-use storage::{Database, execute, fetch_all, fetch_one};
+use storage::{Clock, Database, PrincipalId, execute, fetch_all, fetch_one};
 
 use super::installation_keys::{changing, master};
 use super::{App, MASTER, NOW, OTHER_MASTER, start, start_at};
@@ -15,7 +17,6 @@ use crate::rings::JWKS_MAX_AGE_SECONDS;
 use crate::services::ServicesError;
 use crate::signing_keys::{SigningAlgorithm, store};
 use crate::{Reseal, ResealError, Services, StartError};
-use key_admin::sealing::Sealer;
 
 async fn begin(database: &Database) -> Reseal {
     let secrets = changing(MASTER, OTHER_MASTER);
@@ -92,6 +93,51 @@ async fn adds(app: &App, services: &Services, name: &str, algorithm: SigningAlgo
     let issuer = &services.issuer;
     let made = issuer.create_audience(&act, app.organization.id, new).await;
     made.unwrap()
+}
+
+/// A user with the second factor that was computed from this secret.
+async fn adds_second_factor(app: &App, secret: &[u8]) -> PrincipalId {
+    let sealer = Sealer::new(&master(MASTER)).unwrap();
+    let (id, organization) = (PrincipalId::new(&*app.clock), app.organization.id);
+    let identity = format!("second_factors/{id}");
+    let sealed = sealer.seal(&identity, &secret.to_vec().into()).unwrap();
+    let mut tx = app.database.write().await.unwrap();
+    let sql = "insert into principals (id, organization_id, kind, name, state, created_at)
+               values ($1, $2, 'user', 'somebody', 'active', $3)";
+    execute!(tx.conn(), sql, id, organization, app.clock.now()).unwrap();
+    let sql = "insert into users (principal_id, organization_id, email, password_hash, role)
+               values ($1, $2, $3, '!', 'member')";
+    let email = format!("{id}@example.com");
+    execute!(tx.conn(), sql, id, organization, email).unwrap();
+    let sql = "insert into second_factors (user_id, organization_id, sealed_secret, last_step, created_at)
+               values ($1, $2, $3, 0, $4)";
+    let now = app.clock.now();
+    execute!(tx.conn(), sql, id, organization, &sealed, now).unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn second_factors_are_sealed_anew_in_any_number_of_batches() {
+    on_both_engines(|database| async move {
+        let app = App::on(database.clone()).await;
+        let mut users = Vec::new();
+        for number in 0..5_u8 {
+            users.push((adds_second_factor(&app, &[number; 20]).await, number));
+        }
+        // The default audience has two keys, the installation two of its own.
+        let walked = walk(begin(&database).await.in_batches_of(2)).await.unwrap();
+        assert_eq!(walked, counted(9, 0));
+        let sealer = Sealer::new(&master(OTHER_MASTER)).unwrap();
+        let mut read = database.read().await.unwrap();
+        for (user, number) in users {
+            let sql = "select sealed_secret from second_factors where user_id = $1";
+            let (sealed,) = fetch_one!(read.conn(), (Vec<u8>,), sql, user).unwrap();
+            let opened = sealer.open(&format!("second_factors/{user}"), &sealed);
+            assert_eq!(opened.unwrap().expose_secret(), [number; 20]);
+        }
+    })
+    .await;
 }
 
 async fn rotates(app: &App, services: &Services, audience: &Audience) {
@@ -294,7 +340,10 @@ async fn a_row_that_opens_under_neither_is_named_and_left_alone() {
 #[tokio::test]
 async fn a_row_that_is_not_as_it_was_read_is_not_replaced() {
     on_both_engines(|database| async move {
-        App::on(database.clone()).await;
+        let app = App::on(database.clone()).await;
+        for secret in [b"one", b"two"] {
+            adds_second_factor(&app, secret).await;
+        }
         for column in SealedColumn::ALL {
             let mut tx = database.write().await.unwrap();
             let rows = column.read(tx.conn(), "", 10).await.unwrap();

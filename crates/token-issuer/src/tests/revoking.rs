@@ -1,4 +1,4 @@
-//! Sessions that are found, revoked and forgotten, and the snapshot that verifiers read.
+//! Sessions that are revoked.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -15,18 +15,18 @@ use storage::{SessionId, execute, fetch_one};
 
 use super::{App, NOW, found, request};
 use crate::sessions::{
-    AttributeFilter, HIDDEN, RevocationTarget, RevokeError, RevokedBy, SessionFilter, SessionState,
+    AttributeFilter, RevocationTarget, RevokeError, RevokedBy, SessionFilter, SessionState,
 };
 use crate::{IssueRequest, IssuedToken, Origin};
 
-fn act() -> &'static Act {
+pub(super) fn act() -> &'static Act {
     static ACT: LazyLock<Act> = LazyLock::new(Act::on_command_line);
     &ACT
 }
 
 impl App {
     /// Issues with these attributes over those of the ordinary request.
-    async fn issues_with(&self, subject: &str, attributes: Value) -> IssuedToken {
+    pub(super) async fn issues_with(&self, subject: &str, attributes: Value) -> IssuedToken {
         let mut grant = request(subject);
         for (name, value) in attributes.as_object().unwrap() {
             grant.attributes.insert(name.clone(), value.clone());
@@ -43,7 +43,7 @@ impl App {
             .unwrap()
     }
 
-    async fn declares(&self, change: impl FnOnce(&mut Value)) {
+    pub(super) async fn declares(&self, change: impl FnOnce(&mut Value)) {
         let mut document = serde_json::to_value(starter_policy()).unwrap();
         change(&mut document);
         let document: PolicyDocument = serde_json::from_value(document).unwrap();
@@ -59,14 +59,14 @@ impl App {
         found.map(|it| it.session.subject).collect()
     }
 
-    async fn state(&self, token: &IssuedToken) -> SessionState {
+    pub(super) async fn state(&self, token: &IssuedToken) -> SessionState {
         let issuer = &self.services.issuer;
         let id = token.claims().session_id();
         let found = issuer.find_session(self.organization.id, id).await;
         found.unwrap().unwrap().state
     }
 
-    async fn passes(&self, token: &IssuedToken) -> bool {
+    pub(super) async fn passes(&self, token: &IssuedToken) -> bool {
         let text = token.token().expose_secret();
         let issuer = &self.services.issuer;
         issuer
@@ -75,14 +75,14 @@ impl App {
             .is_ok()
     }
 
-    async fn revokes(&self, target: RevocationTarget) {
+    pub(super) async fn revokes(&self, target: RevocationTarget) {
         let issuer = &self.services.issuer;
         let revoked = issuer.revoke_sessions(act(), self.organization.id, target, None);
         revoked.await.unwrap();
         self.clock.advance_seconds(1);
     }
 
-    async fn snapshot(&self) -> Value {
+    pub(super) async fn snapshot(&self) -> Value {
         let issuer = &self.services.issuer;
         let snapshot = issuer.revocation_snapshot(&self.organization.slug).await;
         let body = snapshot.unwrap().unwrap().body.clone();
@@ -91,7 +91,7 @@ impl App {
     }
 }
 
-fn with_attribute(name: &str, value: &str) -> SessionFilter {
+pub(super) fn with_attribute(name: &str, value: &str) -> SessionFilter {
     SessionFilter {
         attribute: Some(AttributeFilter {
             name: name.to_owned(),
@@ -99,147 +99,6 @@ fn with_attribute(name: &str, value: &str) -> SessionFilter {
         }),
         ..SessionFilter::default()
     }
-}
-
-/// Sensitive values are not shown, and nothing to another organization.
-async fn assert_hidden(app: &App) {
-    let issuer = &app.services.issuer;
-    let all = SessionFilter::default();
-    let everything = issuer.find_sessions(app.organization.id, &all, None, 10);
-    for found in everything.await.unwrap() {
-        let pin = found.attributes().get("pin");
-        assert!(pin.is_none_or(|it| it == HIDDEN), "{pin:?}");
-    }
-    let (other, _) = found(&app.services, "globex", "bob@example.com")
-        .await
-        .unwrap();
-    let theirs = issuer
-        .find_sessions(other.id, &SessionFilter::default(), None, 10)
-        .await;
-    assert!(theirs.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn sessions_are_found_by_everything_that_was_recorded() {
-    on_both_engines(|database| async move {
-        let app = App::on(database).await;
-        app.declares(|policy| {
-            let more = [
-                json!({ "name": "level", "type": "integer" }),
-                json!({ "name": "internal", "type": "boolean" }),
-                json!({ "name": "pin", "type": "string", "sensitive": true }),
-            ];
-            policy["attributes"].as_array_mut().unwrap().extend(more);
-        })
-        .await;
-        app.issues_with(
-            "a",
-            json!({ "tenant_id": "t-1", "level": 42, "pin": "1234" }),
-        )
-        .await;
-        app.clock.advance_seconds(2);
-        app.issues_with(
-            "b",
-            json!({ "tenant_id": "42", "internal": true, "regions": ["us"] }),
-        )
-        .await;
-        app.clock.advance_seconds(2);
-        app.issues_with("c", json!({ "tenant_id": "t-42", "pin": "42" }))
-            .await;
-
-        for (filter, expected) in [
-            (SessionFilter::default(), vec!["c", "b", "a"]),
-            (with_attribute("tenant_id", "t-1"), vec!["a"]),
-            (with_attribute("tenant_id", "42"), vec!["b"]),
-            (with_attribute("level", "42"), vec!["a"]),
-            (with_attribute("level", "4"), vec![]),
-            (with_attribute("internal", "true"), vec!["b"]),
-            (with_attribute("regions", "us"), vec!["c", "b", "a"]),
-            (with_attribute("regions", "eu"), vec!["c", "a"]),
-            (with_attribute("pin", "1234"), vec!["a"]),
-            (with_attribute("pin", "42"), vec!["c"]),
-            (with_attribute("pin", HIDDEN), vec![]),
-            (with_attribute("planet", "mars"), vec![]),
-            (
-                SessionFilter {
-                    subject: Some("b".into()),
-                    ..SessionFilter::default()
-                },
-                vec!["b"],
-            ),
-            (
-                SessionFilter {
-                    api_key: Some(app.caller.key_id()),
-                    ..SessionFilter::default()
-                },
-                vec!["c", "b", "a"],
-            ),
-            (
-                SessionFilter {
-                    audience: Some("default".into()),
-                    ..SessionFilter::default()
-                },
-                vec!["c", "b", "a"],
-            ),
-            (
-                SessionFilter {
-                    since: Some(NOW.plus_seconds(1)),
-                    ..SessionFilter::default()
-                },
-                vec!["c", "b"],
-            ),
-            (
-                SessionFilter {
-                    active: Some(true),
-                    ..SessionFilter::default()
-                },
-                vec!["c", "b", "a"],
-            ),
-            (
-                SessionFilter {
-                    active: Some(false),
-                    ..SessionFilter::default()
-                },
-                vec![],
-            ),
-        ] {
-            assert_eq!(
-                app.finds(filter.clone()).await,
-                expected,
-                "{filter:?} {:?}",
-                filter.attribute.as_ref().map(|it| &it.value)
-            );
-        }
-        assert_hidden(&app).await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn pages_join_without_gap_or_overlap_whatever_is_filtered_out() {
-    on_both_engines(|database| async move {
-        let app = App::on(database).await;
-        for number in 0..12 {
-            let tenant = if number % 3 == 0 { "x42" } else { "42" };
-            let subject = format!("user-{number:02}");
-            app.issues_with(&subject, json!({ "tenant_id": tenant }))
-                .await;
-        }
-        let issuer = &app.services.issuer;
-        let filter = with_attribute("tenant_id", "42");
-        let (mut seen, mut before) = (Vec::new(), None);
-        loop {
-            let page = issuer.find_sessions(app.organization.id, &filter, before, 3);
-            let page = page.await.unwrap();
-            let Some(last) = page.last() else { break };
-            before = Some(last.session.id);
-            seen.extend(page.into_iter().map(|it| it.session.subject));
-        }
-        let expected = (0..12).rev().filter(|number| number % 3 != 0);
-        let expected: Vec<String> = expected.map(|number| format!("user-{number:02}")).collect();
-        assert_eq!(seen, expected);
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -435,87 +294,6 @@ async fn a_revoked_or_deleted_key_voids_what_it_issued_unless_told_not_to() {
             );
             assert!(app.passes(&other).await);
         }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn hashes_are_not_published_and_their_sessions_are() {
-    on_both_engines(|database| async move {
-        let app = App::on(database).await;
-        app.declares(|policy| {
-            let pin = json!({ "name": "pin", "type": "string", "sensitive": true });
-            policy["attributes"].as_array_mut().unwrap().push(pin);
-        })
-        .await;
-        let hit = app.issues_with("a", json!({ "pin": "1234" })).await;
-        let other = app.issues_with("b", json!({ "pin": "9999" })).await;
-        app.clock.advance_seconds(1);
-        app.revokes(RevocationTarget::Attribute { name: "pin".into(), value: json!("1234") }).await;
-        let later = app.issues_with("a", json!({ "pin": "1234" })).await;
-        assert!(!app.passes(&hit).await && app.passes(&other).await && app.passes(&later).await);
-        let snapshot = app.snapshot().await;
-        assert_eq!(snapshot["cutoffs"], json!([]));
-        assert_eq!(snapshot["sessions"], json!([hit.claims().session_id()]));
-        let mut read = app.database.read().await.unwrap();
-        let sql = "select count(*) from audit_events where cast(detail as text) like '%1234%' or target_id like '%1234%'";
-        assert_eq!(fetch_one!(read.conn(), (i64,), sql).unwrap(), (0,));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn the_snapshot_is_kept_for_a_while_and_grows_with_each_revocation() {
-    on_both_engines(|database| async move {
-        let app = App::on(database).await;
-        let issuer = &app.services.issuer;
-        let slug = &app.organization.slug;
-        let get = async || issuer.revocation_snapshot(slug).await.unwrap().unwrap();
-        let token = app.issues("u").await.unwrap();
-        let first = get().await;
-        assert_eq!(get().await.etag, first.etag);
-        let empty = app.snapshot().await;
-        assert_eq!(
-            (&empty["sessions"], &empty["cutoffs"]),
-            (&json!([]), &json!([]))
-        );
-        assert_eq!(
-            empty["exp"].as_i64().unwrap() - empty["iat"].as_i64().unwrap(),
-            600
-        );
-
-        app.revokes(RevocationTarget::Subject("u".into())).await;
-        let second = app.snapshot().await;
-        assert!(second["version"].as_i64() > empty["version"].as_i64());
-        let before_ms = NOW.unix_micros() / 1_000;
-        assert_eq!(
-            second["cutoffs"],
-            json!([{ "kind": "subject", "value": "u", "before_ms": before_ms }])
-        );
-
-        let id = token.claims().session_id();
-        issuer
-            .revoke_session(act(), app.organization.id, id)
-            .await
-            .unwrap();
-        let third = app.snapshot().await;
-        assert!(third["version"].as_i64() > second["version"].as_i64());
-        assert_eq!(third["sessions"], json!([id]));
-
-        // Signed again before it is a minute old, at the same version.
-        let held = get().await;
-        app.clock.advance_seconds(55);
-        let again = get().await;
-        assert_ne!(again.etag, held.etag);
-        let again = app.snapshot().await;
-        assert_eq!(again["version"], third["version"]);
-        assert!(again["iat"].as_i64() > third["iat"].as_i64());
-
-        // What has ended is not listed any more.
-        app.clock.advance_seconds(900);
-        assert_eq!(app.snapshot().await["sessions"], json!([]));
-        app.clock.advance_seconds(2 * 86_400);
-        assert_eq!(app.snapshot().await["cutoffs"], json!([]));
     })
     .await;
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use key_admin::ApiKeyId;
 use key_admin::api_keys::KeyUsage;
 use storage::testing::on_both_engines;
-use storage::{Timestamp, execute, fetch_one};
+use storage::{Clock, Timestamp, execute, fetch_one};
 
 use super::{App, NOW, caller, found};
 
@@ -114,6 +114,72 @@ async fn counts_outlive_the_key_and_stay_in_its_organization() {
         let sql = "select tokens_issued from api_key_usage where api_key_id = $1";
         let (counted,) = fetch_one!(read.conn(), (i64,), sql, key.as_str()).unwrap();
         assert_eq!(counted, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn issuing_and_refusing_are_charted_by_the_minute() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let keys = &app.services.keys;
+        let begin = app.clock.now();
+        app.issues("user-42").await.unwrap();
+        app.clock.advance_seconds(60);
+        for _ in 0..2 {
+            app.issues("user-42").await.unwrap();
+        }
+        app.issues("").await.unwrap_err();
+        let origin = crate::Origin {
+            request_id: "req-2".to_owned(),
+            client: "192.0.2.1".parse().unwrap(),
+        };
+        let requests = vec![
+            super::request("one"),
+            super::request("two"),
+            super::request(""),
+        ];
+        let batch = app
+            .services
+            .issue_session_tokens(&app.caller, requests, &origin);
+        assert_eq!(
+            batch.await.unwrap().iter().filter(|it| it.is_ok()).count(),
+            2
+        );
+
+        let time = (begin, app.clock.now().plus_seconds(1));
+        let series = keys.activity(app.organization.id, time, 1).await.unwrap();
+        let steps: Vec<_> = series
+            .steps
+            .iter()
+            .map(|it| (it.issued, it.refused))
+            .collect();
+        assert_eq!(steps, [(1, 0), (4, 2)]);
+        assert_eq!(series.refusals.len(), 1);
+        assert_eq!(series.refusals[0].code, "invalid_subject");
+        let busiest = keys
+            .busiest_keys(app.organization.id, begin, 5)
+            .await
+            .unwrap();
+        assert_eq!(
+            (busiest[0].id, busiest[0].tokens_issued),
+            (app.caller.key_id(), 5)
+        );
+
+        // Their sessions say the same, from any time on.
+        let since = async |seconds| {
+            let since = Timestamp::from_unix_seconds(begin.unix_seconds() + seconds);
+            let (organization, key) = (app.organization.id, app.caller.key_id());
+            let count = app
+                .services
+                .issuer
+                .tokens_issued_since(organization, key, since);
+            count.await.unwrap()
+        };
+        assert_eq!(
+            (since(0).await, since(60).await, since(61).await),
+            (5, 4, 0)
+        );
     })
     .await;
 }

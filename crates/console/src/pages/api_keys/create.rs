@@ -3,8 +3,10 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use http_api::query::Query;
 use key_admin::Asker;
 use policy::operations::markers::CreateApiKey;
+use serde::Deserialize;
 
 use super::created::{Made, created};
 use super::form::{self, Choices, KeyForm};
@@ -14,6 +16,14 @@ use crate::form::Posted;
 use crate::page::{Frame, Section, again, ok};
 use crate::person::Person;
 use crate::state::ConsoleState;
+
+/// What the page was asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Asked {
+    /// Whose key it shall be; the form's own choice where there is no such owner.
+    owner: String,
+}
 
 #[derive(Template)]
 #[template(path = "api_keys/new.html")]
@@ -38,9 +48,12 @@ impl NewPage {
 pub(crate) async fn page(
     State(state): State<ConsoleState>,
     person: Person<CreateApiKey>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let choices = Choices::of(&state, &person).await?;
-    Ok(ok(&NewPage::of(&person, KeyForm::fresh(), choices)))
+    let mut form = KeyForm::fresh();
+    form.owner = asked.owner;
+    Ok(ok(&NewPage::of(&person, form, choices)))
 }
 
 pub(crate) async fn submit(

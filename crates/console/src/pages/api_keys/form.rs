@@ -138,7 +138,7 @@ impl KeyForm {
             name: key.name.clone(),
             owner: key.owner.to_string(),
             expires: "keep".into(),
-            preset: "custom".into(),
+            preset: preset(&key.permissions).into(),
             permission: key.permissions.iter().map(ToString::to_string).collect(),
             limit_roles: ceiling.roles.is_some(),
             role: ceiling.roles.clone().unwrap_or_default(),
@@ -189,6 +189,9 @@ impl KeyForm {
         now: Timestamp,
     ) -> Result<NewApiKey, FormErrors> {
         let read = self.read(choices, now)?;
+        let Edit::Set(expires_at) = read.expires_at else {
+            return Err(FormErrors::of("expires", "Choose when the key ends."));
+        };
         let owner = match self.owner.as_str() {
             "" => person,
             text => text
@@ -200,7 +203,7 @@ impl KeyForm {
             owner,
             created_by: Some(person),
             name: self.name.clone(),
-            expires_at: read.expires_at.unwrap_or_default(),
+            expires_at,
             permissions: read.permissions,
             ceiling: read.ceiling,
             allowed_networks: read.networks,
@@ -219,7 +222,7 @@ impl KeyForm {
             name: Edit::Set(self.name.clone()),
             permissions: Edit::Set(read.permissions),
             ceiling: Edit::Set(read.ceiling),
-            expires_at: read.expires_at.map_or(Edit::Keep, Edit::Set),
+            expires_at: read.expires_at,
             allowed_networks: Edit::Set(read.networks),
             rate_limit: Edit::Set(read.rate_limit),
         })
@@ -232,7 +235,7 @@ impl KeyForm {
         };
         let expires_at = self.expiry(now).unwrap_or_else(|detail| {
             note("expires", detail.into());
-            None
+            Edit::Keep
         });
         let permissions = self.permissions().unwrap_or_else(|error| {
             note("permissions", error);
@@ -269,19 +272,18 @@ impl KeyForm {
         })
     }
 
-    /// `None`: it stays as it is.
-    fn expiry(&self, now: Timestamp) -> Result<Option<Option<Timestamp>>, &'static str> {
+    fn expiry(&self, now: Timestamp) -> Result<Edit<Option<Timestamp>>, &'static str> {
         match self.expires.as_str() {
-            "keep" => Ok(None),
-            "never" => Ok(Some(None)),
+            "keep" => Ok(Edit::Keep),
+            "never" => Ok(Edit::Set(None)),
             "date" => {
                 let end = format!("{}T23:59:59Z", self.expires_on.trim());
                 let end =
                     Timestamp::parse(&end).map_err(|_| "Choose a day, such as 2027-01-31.")?;
-                Ok(Some(Some(end)))
+                Ok(Edit::Set(Some(end)))
             }
             days => match days.parse::<u32>() {
-                Ok(days) => Ok(Some(Some(now.plus_seconds(i64::from(days) * 86_400)))),
+                Ok(days) => Ok(Edit::Set(Some(now.plus_seconds(i64::from(days) * 86_400)))),
                 Err(_) => Err("Choose when the key ends."),
             },
         }
@@ -342,13 +344,29 @@ impl KeyForm {
     }
 }
 
+/// What the form calls these permissions.
+fn preset(held: &[Permission]) -> &'static str {
+    let held: BTreeSet<Permission> = held.iter().copied().collect();
+    let is = |name: &str| {
+        let expanded = Permission::expand(name).unwrap_or_default();
+        held == expanded.into_iter().collect()
+    };
+    let presets = [
+        ("issue", Permission::TokensIssue.as_str()),
+        ("read", "read"),
+        ("write", "write"),
+    ];
+    let found = presets.into_iter().find(|(_, name)| is(name));
+    found.map_or("custom", |(preset, _)| preset)
+}
+
 type Limits = (
     BTreeMap<String, serde_json::Value>,
     BTreeMap<String, Vec<serde_json::Value>>,
 );
 
 struct Read {
-    expires_at: Option<Option<Timestamp>>,
+    expires_at: Edit<Option<Timestamp>>,
     permissions: Vec<Permission>,
     ceiling: KeyCeiling,
     networks: Vec<IpNet>,

@@ -52,7 +52,7 @@ pub(super) struct RoleChoice {
 
 pub(super) struct AudienceChoice {
     pub(super) name: String,
-    /// How long its tokens live, in words.
+    /// How long its tokens live when nothing else is said, in words.
     pub(super) lifetime: String,
 }
 
@@ -130,8 +130,11 @@ impl Choices {
         let organization = person.organization_id();
         let (document, _) = services.policy.document(organization).await?;
         let PolicyDocument {
-            roles, attributes, ..
+            roles,
+            mut attributes,
+            ..
         } = document;
+        attributes.sort_by_key(|declaration| !declaration.required);
         let audiences = services.issuer.audiences(organization).await?;
         Ok(Self {
             keys: keys(state, person).await?,
@@ -146,11 +149,7 @@ impl Choices {
                 .into_iter()
                 .map(|audience| AudienceChoice {
                     name: audience.name.to_string(),
-                    lifetime: format!(
-                        "{}, at most {}",
-                        Seconds(audience.limits.default_ttl_seconds.into()),
-                        Seconds(audience.limits.max_ttl_seconds.into()),
-                    ),
+                    lifetime: Seconds(audience.limits.default_ttl_seconds.into()).to_string(),
                 })
                 .collect(),
             attributes,
@@ -310,15 +309,16 @@ impl PlaygroundForm {
 
     fn resources(&self) -> Result<Vec<Resource>, FormErrors> {
         lines(&self.resources)
-            .map(|line| match line.split_once(['/', ':']) {
-                Some((kind, id)) => Ok(Resource {
+            .map(|line| {
+                let parts = line.split_once(['/', ':']);
+                let (kind, id) = parts.ok_or_else(|| {
+                    let detail = "A resource is its type, a slash and its id: dashboard/sales.";
+                    FormErrors::of("resources", detail)
+                })?;
+                Ok(Resource {
                     kind: kind.to_owned(),
                     id: id.to_owned(),
-                }),
-                None => {
-                    let detail = "A resource is its type, a slash and its id: dashboard/sales.";
-                    Err(FormErrors::of("resources", detail))
-                }
+                })
             })
             .collect()
     }

@@ -17,7 +17,7 @@ use super::form::{AttributeField, Choices, PlaygroundForm};
 use crate::failure::Failure;
 use crate::field::FormErrors;
 use crate::form::Posted;
-use crate::highlight::Highlighted;
+use crate::highlight::{Highlighted, Prose};
 use crate::page::{Frame, Section, again, ok};
 use crate::person::Person;
 use crate::state::ConsoleState;
@@ -60,7 +60,7 @@ pub(super) struct Preview {
     /// `None`: the form could not be read as a request.
     granted: Option<bool>,
     /// What stands against it.
-    reasons: Vec<ExplainedReason>,
+    reasons: Vec<ReasonView>,
     steps: Vec<StepView>,
     roles: Vec<String>,
     scope: Vec<String>,
@@ -70,11 +70,17 @@ pub(super) struct Preview {
     policy_version: i64,
 }
 
+struct ReasonView {
+    code: &'static str,
+    pointer: String,
+    detail: Prose,
+}
+
 struct StepView {
     text: &'static str,
     class: &'static str,
     rule: String,
-    detail: String,
+    detail: Prose,
 }
 
 struct ClaimsView {
@@ -200,7 +206,7 @@ impl Preview {
         });
         Self {
             granted: Some(granted),
-            reasons: explained.reasons,
+            reasons: explained.reasons.into_iter().map(ReasonView::of).collect(),
             steps: explained.steps.into_iter().map(StepView::of).collect(),
             roles,
             scope,
@@ -210,6 +216,16 @@ impl Preview {
                 .rows
                 .map(|rows| rows.into_iter().map(RowsView::of).collect()),
             policy_version: explained.policy_version,
+        }
+    }
+}
+
+impl ReasonView {
+    fn of(reason: ExplainedReason) -> Self {
+        Self {
+            code: reason.code,
+            pointer: reason.pointer,
+            detail: Prose::new(&reason.detail),
         }
     }
 }
@@ -226,7 +242,7 @@ impl StepView {
             text,
             class,
             rule: step.rule,
-            detail: step.detail,
+            detail: Prose::new(&step.detail),
         }
     }
 }

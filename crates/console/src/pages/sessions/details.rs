@@ -1,12 +1,14 @@
 //! One session, and its end.
 
+use std::cmp::Reverse;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http_api::middleware::not_found;
 use http_api::query::{PathId, Query};
-use key_admin::Permission;
 use key_admin::audit::{self, AuditEvent, AuditFilter};
+use key_admin::{Permission, UserError};
 use policy::operations::markers::{DeleteSession, GetSession};
 use serde::Deserialize;
 use serde_json::Value;
@@ -87,12 +89,10 @@ pub(super) async fn page(
     let organization = person.organization_id();
     let found = services.issuer.find_session(organization, id).await?;
     let found = found.ok_or_else(not_found)?;
-    let key = services
-        .keys
-        .get_key(organization, found.session.api_key)
-        .await?;
-    let key = KeyName::of(found.session.api_key, key.as_ref());
-    let events = events(&state, &person, id).await?;
+    let key = found.session.api_key;
+    let listed = services.keys.get_key(organization, key).await?;
+    let key = KeyName::of(key, listed.as_ref());
+    let events = events(&state, &person, &found).await?;
     Ok(ok(&shown(
         &person,
         found,
@@ -115,40 +115,64 @@ pub(super) async fn revoke(
     Ok(Redirect::to(&format!("{PATH}/{id}?done=session-revoked")).into_response())
 }
 
+/// What was done to the session, by itself or with all others of its user.
 async fn events(
     state: &ConsoleState,
     person: &Person<GetSession>,
-    id: SessionId,
+    found: &FoundSession,
 ) -> Result<Option<Vec<EventView>>, Failure> {
     if !person.may(Permission::AuditRead) {
         return Ok(None);
     }
     let services = &state.services;
-    let filter = AuditFilter {
-        target_id: Some(id.to_string()),
+    let (database, organization) = (&services.database, person.organization_id());
+    let of_session = AuditFilter {
+        target_id: Some(found.session.id.to_string()),
         ..AuditFilter::default()
     };
-    let database = &services.database;
-    let found = audit::list(
-        database,
-        person.organization_id(),
-        &filter,
-        None,
-        MAX_EVENTS,
-    );
+    let of_subject = AuditFilter {
+        action: Some("session.revoke_all".into()),
+        target_id: Some(found.session.subject.clone()),
+        ..AuditFilter::default()
+    };
+    let mut events = audit::list(database, organization, &of_session, None, MAX_EVENTS).await?;
+    let with_others = audit::list(database, organization, &of_subject, None, MAX_EVENTS).await?;
+    let issued_at = found.session.issued_at;
+    let with_others = with_others.into_iter();
+    events.extend(with_others.filter(|it| it.target_kind == "subject" && it.at >= issued_at));
+    events.sort_by_key(|event| Reverse(event.id));
     let now = services.clock.now();
-    let events = found.await?.into_iter();
-    Ok(Some(
-        events.map(|event| EventView::new(event, now)).collect(),
-    ))
+    let mut views = Vec::with_capacity(events.len());
+    for event in events {
+        let actor = actor(state, person, &event).await?;
+        views.push(EventView::new(event, actor, now));
+    }
+    Ok(Some(views))
+}
+
+/// Who did it: a person by the name, as long as there is such a person.
+async fn actor(
+    state: &ConsoleState,
+    person: &Person<GetSession>,
+    event: &AuditEvent,
+) -> Result<String, Failure> {
+    if event.actor_kind == "command_line" {
+        return Ok("somebody on the machine".into());
+    }
+    if let ("user", Ok(id)) = (event.actor_kind.as_str(), event.actor_id.parse()) {
+        let keys = &state.services.keys;
+        match keys.get_user(person.organization_id(), id).await {
+            Ok(user) => return Ok(user.name),
+            Err(UserError::NotFound) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let kind = event.actor_kind.replace('_', " ");
+    Ok(format!("{kind} {}", event.actor_id))
 }
 
 impl EventView {
-    fn new(event: AuditEvent, now: Timestamp) -> Self {
-        let actor = match (event.actor_kind.as_str(), event.actor_id) {
-            ("command_line", _) => "somebody on the machine".to_owned(),
-            (kind, id) => format!("{} {id}", kind.replace('_', " ")),
-        };
+    fn new(event: AuditEvent, actor: String, now: Timestamp) -> Self {
         Self {
             at: When::new(event.at, now),
             action: event.action,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `password` | e-mail address and password |
 //! | `code` | the second factor |
+//! | `provider` | single sign-on: to a provider and back |
 //! | `out` | signing out |
 //! | `next` | where one goes after signing in, and never elsewhere |
 
@@ -11,14 +12,16 @@ mod code;
 mod next;
 mod out;
 mod password;
+mod provider;
 
 use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, HeaderValue};
 use key_admin::random;
-use key_admin::sign_in::NewConsoleSession;
+use key_admin::sign_in::{NewConsoleSession, PasswordSignIn};
 use secrecy::SecretString;
+use url::form_urlencoded;
 
 use crate::cookies::{self, Cookie};
 use crate::failure::Failure;
@@ -28,6 +31,8 @@ pub(crate) fn routes() -> Router<ConsoleState> {
     Router::new()
         .route("/sign-in", get(password::page).post(password::submit))
         .route("/sign-in/code", get(code::page).post(code::submit))
+        .route("/sign-in/with/{name}", get(provider::leave))
+        .route("/sign-in/callback/{name}", get(provider::come_back))
         .route("/sign-out", post(out::submit))
 }
 
@@ -40,6 +45,21 @@ fn enter(state: &ConsoleState, session: &NewConsoleSession, next: &str) -> Respo
     ];
     cookies::add(&mut response, lines.into_iter().flatten());
     response
+}
+
+/// In, or to the page that asks for a code.
+fn go_on(state: &ConsoleState, signed_in: &PasswordSignIn, next: &str) -> Response {
+    match signed_in {
+        PasswordSignIn::Done(session) => enter(state, session, next),
+        PasswordSignIn::SecondFactor(pending) => {
+            let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            let mut response =
+                Redirect::to(&format!("/console/sign-in/code?next={next}")).into_response();
+            let cookie = Cookie::Pending.set(state, &pending.secret, Some(pending.ends_at));
+            cookies::add(&mut response, cookie);
+            response
+        }
+    }
 }
 
 /// What ties the forms before sign-in to the browser: its cookie, or a new one.

@@ -6,11 +6,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode};
 use http_api::problem::Problem;
 use http_api::query::Query;
-use key_admin::sign_in::PasswordSignIn;
 use serde::Deserialize;
 
-use super::{enter, next, visitor};
-use crate::cookies::{self, Cookie};
+use super::provider::Way;
+use super::{go_on, next, visitor};
+use crate::cookies;
 use crate::csrf;
 use crate::failure::Failure;
 use crate::form::{Posted, SecretField};
@@ -26,6 +26,8 @@ struct SignInPage {
     email: String,
     /// Why it did not work; one text whatever the reason.
     refused: Option<String>,
+    /// The providers through which one may sign in, too.
+    ways: Vec<Way>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,6 +66,7 @@ pub(crate) async fn page(
         next: asked.next,
         email: String::new(),
         refused: None,
+        ways: Vec::new(),
     };
     show(&state, &headers, StatusCode::OK, page)
 }
@@ -79,15 +82,7 @@ pub(crate) async fn submit(
         .sign_in(&visitor.browser, &form.email, form.password.0)
         .await;
     match signed_in {
-        Ok(PasswordSignIn::Done(session)) => Ok(enter(&state, &session, &form.next)),
-        Ok(PasswordSignIn::SecondFactor(pending)) => {
-            let next: String = url::form_urlencoded::byte_serialize(form.next.as_bytes()).collect();
-            let mut response =
-                Redirect::to(&format!("/console/sign-in/code?next={next}")).into_response();
-            let cookie = Cookie::Pending.set(&state, &pending.secret, Some(pending.ends_at));
-            cookies::add(&mut response, cookie);
-            Ok(response)
-        }
+        Ok(signed_in) => Ok(go_on(&state, &signed_in, &form.next)),
         Err(error) => {
             let problem = Problem::from(error);
             let status = problem.status();
@@ -102,6 +97,7 @@ pub(crate) async fn submit(
                 next: form.next,
                 email: form.email,
                 refused: Some(problem.body("").detail),
+                ways: Vec::new(),
             };
             show(&state, &headers, status, page)
         }
@@ -116,6 +112,7 @@ fn show(
 ) -> Result<Response, Failure> {
     let (cookie, line) = visitor(state, headers)?;
     page.frame.csrf = csrf::token(&cookie);
+    page.ways = Way::all(state, &page.next);
     let mut response = html(status, &page);
     cookies::add(&mut response, line);
     Ok(response)

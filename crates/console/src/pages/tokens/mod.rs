@@ -17,7 +17,7 @@ use super::sessions::{KeyName, StateBadge};
 use crate::failure::Failure;
 use crate::field::FormErrors;
 use crate::form::Posted;
-use crate::highlight::Highlighted;
+use crate::highlight::{Highlighted, Prose};
 use crate::page::{Frame, Section, again, ok};
 use crate::person::Person;
 use crate::state::ConsoleState;
@@ -50,7 +50,7 @@ struct Found {
     explanation: String,
     is_token: bool,
     passes: bool,
-    problems: Vec<String>,
+    problems: Vec<Prose>,
     signature: Option<SignatureView>,
     header: Option<Highlighted>,
     claims: Option<Highlighted>,
@@ -122,17 +122,15 @@ impl Found {
             let at = storage::Timestamp::from_unix_seconds(seconds);
             sensible.then(|| (name, When::new(at, now)))
         });
+        let problems = inspection.problems.iter();
+        let problems = problems.map(|problem| Prose::new(&problem.to_string()));
         Self {
             kind,
             explanation,
             is_token,
             passes,
             times: times.collect(),
-            problems: inspection
-                .problems
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            problems: problems.collect(),
             signature: SignatureView::of(&inspection.signature),
             session: inspection.session.map(|found| SessionView {
                 id: found.session.id.to_string(),

@@ -1,22 +1,22 @@
 //! API keys over HTTP.
 
 pub mod leaks;
+pub mod revocation;
 pub mod types;
+pub mod usage;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use key_admin::{
-    ApiKeyId, CreatedKey, IssuedTokens, KeyFilter, KeyRevocation, KeyState, ListedKey,
-};
+use key_admin::{ApiKeyId, CreatedKey, KeyFilter, KeyState, ListedKey};
 use policy::operations::markers;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use storage::{OrganizationId, PrincipalId, Timestamp};
 use utoipa::{IntoParams, ToSchema};
 
 use self::types::{
-    ApiKeyList, ApiKeyView, CreateApiKeyRequest, CreatedApiKey, IssuedCounts, UpdateApiKeyRequest,
+    ApiKeyList, ApiKeyView, CreateApiKeyRequest, CreatedApiKey, UpdateApiKeyRequest,
 };
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::JsonBody;
@@ -54,58 +54,6 @@ pub struct RotateApiKeyRequest {
     #[serde(default)]
     #[schema(default = 0, minimum = 0, maximum = 604_800)]
     grace_seconds: u32,
-}
-
-/// Why an API key is taken back.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RevokeApiKeyRequest {
-    /// For the audit trail and the list of keys.
-    #[serde(default)]
-    #[schema(max_length = 500, default = "")]
-    reason: String,
-    /// Let the tokens that it asked for live on until they end. Left out, they are void.
-    #[serde(default)]
-    #[schema(default = false)]
-    keep_sessions: bool,
-}
-
-/// How to delete an API key.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct DeleteApiKeyQuery {
-    /// Let the tokens that it asked for live on until they end. Left out, they are void.
-    #[serde(default)]
-    #[param(required = false, default = false)]
-    keep_sessions: bool,
-}
-
-/// How much an API key is used.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ApiKeyUsage {
-    /// How many tokens were issued.
-    tokens_issued: IssuedCounts,
-    /// When the last one was issued, to the minute; absent for never.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime, nullable = false)]
-    last_used_at: Option<String>,
-    /// From where it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    last_used_address: Option<String>,
-    /// Today and the 29 days before, oldest first, without gaps.
-    days: Vec<ApiKeyUsageDay>,
-}
-
-/// One day of an API key.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ApiKeyUsageDay {
-    /// The UTC day.
-    #[schema(format = Date)]
-    day: String,
-    /// How many tokens were issued.
-    tokens_issued: i64,
 }
 
 /// List API keys
@@ -377,137 +325,6 @@ pub async fn enable_api_key(
         .enable_key(&act, (&*caller).into(), organization, id)
         .await?;
     view(&state, organization, id).await.map(Json)
-}
-
-/// Revoke an API key
-///
-/// It stops working for good, at once, on every node within two seconds. The tokens that it asked for are void, unless
-/// `keep_sessions` is true. Revoking a revoked key changes nothing.
-#[utoipa::path(
-    post,
-    path = "/v1/api-keys/{id}/revoke",
-    operation_id = "revokeApiKey",
-    tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
-    request_body = RevokeApiKeyRequest,
-    responses(
-        (status = 200, description = "The key as it is now", body = ApiKeyView),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
-    ),
-    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
-)]
-pub async fn revoke_api_key(
-    State(state): State<ApiState>,
-    Caller(caller): Caller<markers::RevokeApiKey>,
-    PathId(id): PathId<ApiKeyId>,
-    RequestOrigin(origin): RequestOrigin,
-    JsonBody(body): JsonBody<RevokeApiKeyRequest>,
-) -> Result<Json<ApiKeyView>, Problem> {
-    let (act, organization) = (act(&caller, origin), caller.organization());
-    let revocation = KeyRevocation {
-        reason: Some(body.reason.as_str()).filter(|reason| !reason.is_empty()),
-        issued: issued(body.keep_sessions),
-    };
-    state
-        .services
-        .keys
-        .revoke_key(&act, (&*caller).into(), organization, id, revocation)
-        .await?;
-    view(&state, organization, id).await.map(Json)
-}
-
-/// Delete an API key
-///
-/// Like revoking, its tokens included unless `keep_sessions` is true, and it disappears from lists. Its audit trail and its
-/// counts stay.
-#[utoipa::path(
-    delete,
-    path = "/v1/api-keys/{id}",
-    operation_id = "deleteApiKey",
-    tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`"), DeleteApiKeyQuery),
-    responses(
-        (status = 204, description = "It is gone"),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-    ),
-    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
-)]
-pub async fn delete_api_key(
-    State(state): State<ApiState>,
-    Caller(caller): Caller<markers::DeleteApiKey>,
-    PathId(id): PathId<ApiKeyId>,
-    RequestOrigin(origin): RequestOrigin,
-    Query(query): Query<DeleteApiKeyQuery>,
-) -> Result<StatusCode, Problem> {
-    let (act, organization) = (act(&caller, origin), caller.organization());
-    state
-        .services
-        .keys
-        .delete_key(
-            &act,
-            (&*caller).into(),
-            organization,
-            id,
-            issued(query.keep_sessions),
-        )
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Show how much an API key is used
-///
-/// Counts are exact: they are written with the sessions themselves.
-#[utoipa::path(
-    get,
-    path = "/v1/api-keys/{id}/usage",
-    operation_id = "getApiKeyUsage",
-    tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
-    responses(
-        (status = 200, description = "Its usage", body = ApiKeyUsage),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-    ),
-    security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
-)]
-pub async fn get_api_key_usage(
-    State(state): State<ApiState>,
-    Caller(caller): Caller<markers::GetApiKeyUsage>,
-    PathId(id): PathId<ApiKeyId>,
-) -> Result<Json<ApiKeyUsage>, Problem> {
-    let usage = state
-        .services
-        .keys
-        .usage(caller.organization(), id)
-        .await?
-        .ok_or_else(not_found)?;
-    let days = usage.days.into_iter().map(|day| ApiKeyUsageDay {
-        day: day.day,
-        tokens_issued: day.tokens_issued,
-    });
-    Ok(Json(ApiKeyUsage {
-        tokens_issued: IssuedCounts {
-            today: usage.tokens_issued.today,
-            last_30_days: usage.tokens_issued.last_30_days,
-            ever: usage.tokens_issued.ever,
-        },
-        last_used_at: usage.last_used_at.map(|at| at.to_string()),
-        last_used_address: usage.last_used_address,
-        days: days.collect(),
-    }))
-}
-
-/// What is not said voids: a key that leaked may have issued to anybody.
-fn issued(keep_sessions: bool) -> IssuedTokens {
-    if keep_sessions {
-        IssuedTokens::Keep
-    } else {
-        IssuedTokens::Void
-    }
 }
 
 async fn view(

@@ -6,7 +6,8 @@ use super::file::{Kind, PolicyFile};
 use super::of_server;
 use crate::cli::{ExplainArgs, SimulateArgs};
 use crate::client::Client;
-use crate::commands::apikey::{attributes_of, key_id};
+use crate::commands::apikey::key_id;
+use crate::commands::token::request;
 use crate::failure::Failure;
 use crate::output::{self, Column, Format, plain};
 use policy::PolicyDocument;
@@ -45,21 +46,9 @@ pub(super) async fn explain(args: ExplainArgs) -> Result<(), Failure> {
 
 /// What is asked, as the API takes it.
 fn question(args: &ExplainArgs) -> Result<Value, Failure> {
-    let mut body = json!({
-        "user": {
-            "id": args.user,
-            "roles": args.roles,
-            "attributes": attributes_of("--attribute", &args.attributes)?,
-        },
-    });
+    let mut body = request(&args.request)?;
     if let Some(key) = &args.key {
         body["api_key_id"] = key_id(key)?.to_string().into();
-    }
-    if let Some(audience) = &args.audience {
-        body["audience"] = audience.as_str().into();
-    }
-    if let Some(ttl) = args.ttl {
-        body["ttl_seconds"] = ttl.into();
     }
     Ok(body)
 }

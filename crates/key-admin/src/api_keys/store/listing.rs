@@ -3,7 +3,10 @@ use storage::{Conn, OrganizationId, StorageError, Timestamp, fetch_all, fetch_op
 use super::KeyRow;
 use super::changes::folded;
 use crate::api_keys::usage::first_day;
-use crate::api_keys::{ApiKeyId, KeyFilter, KeyOrder, KeyState, ListedKey, TokenCounts, day_of};
+use crate::api_keys::{
+    ApiKeyId, ExpiringKey, KeyFilter, KeyOrder, KeyState, ListedKey, TokenCounts, day_of,
+};
+use crate::like::anywhere;
 
 #[derive(sqlx::FromRow)]
 struct ListedRow {
@@ -98,7 +101,7 @@ pub(in crate::api_keys) async fn list(
         organization,
         day_of(now),
         first_day(now),
-        search.map(name_pattern),
+        search.map(|text| anywhere(&folded(text))),
         search.map(id_prefix),
         filter.owner,
         filter.state.map(KeyState::as_str),
@@ -108,6 +111,39 @@ pub(in crate::api_keys) async fn list(
         i64::from(limit),
     )?;
     rows.into_iter().map(|row| row.listed(now)).collect()
+}
+
+/// Keys of the organization that work now and end by a time, the next to end first.
+pub(in crate::api_keys) async fn expiring(
+    conn: Conn<'_>,
+    organization: OrganizationId,
+    until: Timestamp,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Vec<ExpiringKey>, StorageError> {
+    let rows = fetch_all!(
+        conn,
+        (String, String, String, Timestamp),
+        "select k.id, k.name, p.name, k.expires_at
+         from api_keys k join principals p on p.id = k.owner_id
+         where k.organization_id = $1 and k.expires_at > $2 and k.expires_at <= $3
+           and k.revoked_at is null and k.disabled_at is null
+         order by k.expires_at, k.id limit $4",
+        organization,
+        now,
+        until,
+        i64::from(limit),
+    )?;
+    let read = |(id, name, owner_name, expires_at): (String, _, _, _)| {
+        Ok(ExpiringKey {
+            id: ApiKeyId::from_characters(&id)
+                .ok_or_else(|| StorageError::corrupt("API key id", &id))?,
+            name,
+            owner_name,
+            expires_at,
+        })
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// The same in any order. A key that has no value to be ordered by comes last.
@@ -132,7 +168,7 @@ pub(in crate::api_keys) async fn list_ordered(
         organization,
         day_of(now),
         first_day(now),
-        search.map(name_pattern),
+        search.map(|text| anywhere(&folded(text))),
         search.map(id_prefix),
         filter.owner,
         filter.state.map(KeyState::as_str),
@@ -161,19 +197,6 @@ pub(in crate::api_keys) async fn get(
         id.as_str(),
     )?;
     row.map(|row| row.listed(now)).transpose()
-}
-
-/// A `like` pattern that finds the text anywhere; what would be a wildcard stands for itself.
-fn name_pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for character in folded(text).chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern.push('%');
-    pattern
 }
 
 /// The characters of an id that the text may begin, as lists (`jtn_…`) and the API (`key_…`) write it. Of a whole key

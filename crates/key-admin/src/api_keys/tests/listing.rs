@@ -281,6 +281,36 @@ async fn usage_of_many_keys_is_read_at_once() {
 }
 
 #[tokio::test]
+async fn keys_that_end_soon_are_those_that_work() {
+    on_both_engines(|database| async move {
+        let app = App::on(database).await;
+        let now = app.clock.now();
+        let until = |name: &str, days: i64| NewApiKey {
+            expires_at: Some(now.plus_seconds(days * 86_400)),
+            ..app.new_key(name)
+        };
+        app.creates(until("in six days", 6)).await;
+        app.creates(until("in two days", 2)).await;
+        app.creates(until("in eight days", 8)).await;
+        app.creates(until("tomorrow, gone", 1)).await;
+        let disabled = app.creates(until("disabled", 3)).await;
+        app.disables(&disabled).await;
+        app.creates_key("never").await;
+        app.clock.advance_seconds(86_400);
+        let keys = &app.node.keys;
+        let in_a_week = now.plus_seconds(7 * 86_400);
+        let found = keys.expiring_keys(app.organization, in_a_week, 10).await;
+        let found = found.unwrap();
+        let names: Vec<_> = found.iter().map(|key| key.name.as_str()).collect();
+        assert_eq!(names, ["in two days", "in six days"]);
+        assert_eq!(found[0].owner_name, "ci");
+        let first = keys.expiring_keys(app.organization, in_a_week, 1).await;
+        assert_eq!(first.unwrap(), found[..1]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn keys_come_in_the_order_that_is_asked_for() {
     on_both_engines(|database| async move {
         let app = App::on(database).await;

@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{ApiKeyId, format};
 
 /// A well-formed key with the id of one key and the secret of another.
-fn with_secret_of(id: ApiKeyId, other: &SecretString) -> SecretString {
+pub(crate) fn with_secret_of(id: ApiKeyId, other: &SecretString) -> SecretString {
     let other = other.expose_secret();
     let secret = &other[other.rfind('_').unwrap()..other.len() - 6];
     let mut key = format!("{}{secret}", id.key_prefix());

@@ -22,10 +22,12 @@ pub(in crate::sign_in) async fn find(
 pub(in crate::sign_in) async fn has_other(
     conn: Conn<'_>,
     user: PrincipalId,
-    issuer: &str,
+    identity: &ProvenIdentity,
 ) -> Result<bool, StorageError> {
-    let sql = "select subject from user_identities where user_id = $1 and issuer = $2";
-    Ok(fetch_optional!(conn, (String,), sql, user, issuer)?.is_some())
+    let (issuer, subject) = (&identity.issuer, &identity.subject);
+    let sql =
+        "select subject from user_identities where user_id = $1 and issuer = $2 and subject <> $3";
+    Ok(fetch_optional!(conn, (String,), sql, user, issuer, subject)?.is_some())
 }
 
 pub(in crate::sign_in) async fn insert(

@@ -1,5 +1,6 @@
 mod changing;
 mod creating;
+mod finding;
 mod owners;
 mod removing;
 

@@ -1,7 +1,11 @@
+use serde_json::{Map, Value};
+use sqlx::types::Json;
 use storage::{
     Conn, OrganizationId, SessionId, StorageError, Timestamp, Transaction, execute, fetch_all,
     fetch_optional,
 };
+
+use super::search::Needles;
 
 /// The first session of the chain that a session of the organization belongs to.
 pub(crate) async fn root_of(
@@ -37,25 +41,40 @@ pub(crate) async fn revoke_chain(
     }
 }
 
-/// The sessions that stand and whose attributes have this hash, with ids from `from` on: each with the time of issuance.
-pub(crate) async fn hashed(
+/// A session that stands, as far as it takes to tell whether a value is in it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Standing {
+    pub(crate) id: SessionId,
+    pub(crate) issued_at: Timestamp,
+    /// Sensitive ones as hashes.
+    pub(crate) attributes: Json<Map<String, Value>>,
+}
+
+/// The sessions that stand and whose attributes have these texts in them, with ids from `from` on.
+pub(in crate::sessions) async fn standing_with(
     conn: Conn<'_>,
     organization: OrganizationId,
-    hash: &str,
+    needles: &Needles,
     from: SessionId,
     now: Timestamp,
-) -> Result<Vec<(SessionId, Timestamp)>, StorageError> {
+) -> Result<Vec<Standing>, StorageError> {
     fetch_all!(
         conn,
-        (SessionId, Timestamp),
-        "select id, issued_at from sessions
-         where organization_id = $1 and id >= $2 and expires_at > $4 and revoked_at is null
-               and replace(cast(attributes as text), $3, '') <> cast(attributes as text)
+        Standing,
+        "select id, issued_at, attributes from sessions
+         where organization_id = $1 and id >= $2 and expires_at > $3 and revoked_at is null
+               and replace(cast(attributes as text), $4, '') <> cast(attributes as text)
+               and ($5 is null or replace(cast(attributes as text), $5, '') <> cast(attributes as text)
+                    or replace(cast(attributes as text), $6, '') <> cast(attributes as text)
+                    or replace(cast(attributes as text), $7, '') <> cast(attributes as text))
          order by id",
         organization,
         from,
-        hash,
         now,
+        needles.name.as_str(),
+        needles.value.as_deref(),
+        needles.hash.as_str(),
+        needles.other_hash.as_str(),
     )
 }
 
