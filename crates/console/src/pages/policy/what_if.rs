@@ -370,8 +370,8 @@ mod tests {
         }
     }
 
-    fn ended() -> Option<Result<Arc<SimulationReport>, String>> {
-        Some(Err("failed".into()))
+    fn ended(job: &mut Job) {
+        job.result = Some(Err("failed".into()));
     }
 
     #[test]
@@ -384,7 +384,7 @@ mod tests {
         // All are at work, on this node.
         let other = OrganizationId::new(&SystemClock);
         assert_eq!(jobs.admit(job("e", other, now)), Err(Busy));
-        jobs.set("b", |job| job.result = ended());
+        jobs.set("b", ended);
         // The organization has its four; the one that has ended makes room.
         jobs.admit(job("e", one, now)).unwrap();
         let ids: Vec<_> = jobs.jobs().iter().map(|job| job.id.clone()).collect();
@@ -408,7 +408,7 @@ mod tests {
         assert!(jobs.find("b", elsewhere, person).is_none());
         let somebody = PrincipalId::new(&SystemClock);
         assert!(jobs.find("b", organization, somebody).is_none());
-        jobs.set("b", |job| job.result = ended());
+        jobs.set("b", ended);
         let later = now.plus_seconds(KEPT_SECONDS + 1);
         jobs.admit(job("c", elsewhere, later)).unwrap();
         assert!(jobs.find("b", organization, person).is_none());
