@@ -124,7 +124,8 @@ async fn people_sign_in_through_their_provider_and_others_do_not() {
             let shown = seen["text"].as_str().unwrap();
             assert!(shown.contains(text) && shown.contains("req_"), "{shown}");
             assert!(!shown.contains("owned"), "{shown}");
-            assert_eq!(seen["cookies"], json!([]), "{who}");
+            // What ties the forms of the sign-in page to the browser.
+            assert_eq!(seen["cookies"], json!(["__Host-jeton-visitor"]), "{who}");
             assert_eq!(seen["stays"], "/console/sign-in", "{who}");
         }
         let people = app.people().await;
@@ -183,6 +184,7 @@ async fn round_trips_that_are_wrong_in_one_way_sign_nobody_in() {
             assert_refused(wrong, end, status);
         }
         assert_refused("denied", &seen["denied"], 403);
+        assert_refused("unavailable", &seen["unavailable"], 503);
         assert_refused("strange error", &seen["strangeError"], 403);
         for (state, end) in seen["states"].as_object().unwrap() {
             match state.as_str() {
@@ -247,13 +249,13 @@ fn assert_told(app: &App) {
         "ID token: no signature",
         "ID token: a signature of a kind that is not taken",
         "ID token: there is no ID token",
-        "there is no subject",
         "the user information is of another subject",
         "the answer is of another issuer",
         "the answer names no issuer",
         "the answer is larger than",
         "the browser began none",
         "the state is another",
+        "an error without a known name",
         "used before, or too late",
         "it was with another provider",
     ] {

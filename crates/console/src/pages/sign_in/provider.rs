@@ -19,7 +19,7 @@ use crate::cookies::{self, Cookie};
 use crate::failure::Failure;
 use crate::page::{Frame, html};
 use crate::person::Visitor;
-use crate::single_sign_on::{Answer, Provider, RoundTripFailure, plain};
+use crate::single_sign_on::{Answer, Provider, RoundTripFailure};
 use crate::state::ConsoleState;
 
 /// A button of the sign-in page.
@@ -162,7 +162,7 @@ async fn finish(
     (attempt, brought): (&ProviderAttempt, Brought),
 ) -> Result<PasswordSignIn, RoundTripFailure> {
     if let Some(error) = brought.error {
-        return Err(RoundTripFailure::Declined(plain(&error)));
+        return Err(RoundTripFailure::answered(&error));
     }
     let answer = Answer {
         code: SecretString::from(brought.code),
