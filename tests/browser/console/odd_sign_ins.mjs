@@ -58,9 +58,11 @@ await run(async (console) => {
   seen.discoveries = after.discoveries - before.discoveries;
   seen.elsewhere = after.elsewhere;
   seen.denied = await trip({ wrong: "error", error: "access_denied" });
+  seen.unavailable = await trip({ wrong: "error", error: "temporarily_unavailable" });
   seen.strangeError = await trip({ wrong: "error", error: "<script>document.title='owned'</script>" });
 
   // What leaves with the browser.
+  await want({});
   const left = await leave();
   const asked = new URL(left.at);
   seen.asked = Object.fromEntries(asked.searchParams);

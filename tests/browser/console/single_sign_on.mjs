@@ -41,8 +41,9 @@ await run(async (console) => {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByRole("status").getByText("signed out").waitFor();
   // The provider still knows the person in this browser: there and back without a question.
+  await page.goto(`/console/sign-in?next=${encodeURIComponent(KEYS)}`);
   await page.getByRole("link", { name: "Sign in with Acme ID" }).click();
-  await page.waitForURL(`${ORIGIN}/console/**`);
+  await page.waitForURL(ORIGIN + KEYS);
 
   const another = await console.window();
   await leave(console, another, { account: "id-grace" });

@@ -30,6 +30,8 @@ impl IdentityProvider {
         let issuer = answers
             .next()
             .unwrap_or_else(|| panic!("{script} does not start"));
+        // Whatever else it prints is read, too: a pipe that nobody reads ends it.
+        std::thread::spawn(move || answers.for_each(drop));
         Self { child, issuer }
     }
 

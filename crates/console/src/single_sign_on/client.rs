@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::ParseError;
 
 use super::discovery::Metadata;
-use super::failure::RoundTripFailure;
+use super::failure::{RoundTripFailure, known};
 use super::fetch::{FetchError, Fetcher};
 use super::identity::Claims;
 use super::settings::OAuth2Settings;
@@ -159,7 +159,7 @@ pub(super) fn not_exchanged(error: RequestTokenError<FetchError, ErrorAnswer>) -
     match error {
         RequestTokenError::Request(error) => RoundTripFailure::Unavailable(error.to_string()),
         RequestTokenError::ServerResponse(answer) => {
-            let code = super::provider::plain(answer.error().as_ref());
+            let code = known(answer.error().as_ref());
             RoundTripFailure::Unproven(format!("the code is not exchanged: {code}"))
         }
         RequestTokenError::Parse(error, _) => RoundTripFailure::Unproven(format!(

@@ -5,7 +5,7 @@ use key_admin::sign_in::ProviderSignInError;
 use storage::StorageError;
 
 /// Why nobody was signed in through a provider. The texts are for the log: they hold no secret, no code and no token, and
-/// nothing that the provider wrote except in names of errors.
+/// nothing that the provider wrote.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RoundTripFailure {
     /// The provider does not answer, or not as one.
@@ -16,7 +16,7 @@ pub(crate) enum RoundTripFailure {
     Strange(&'static str),
     /// The person, or the provider, said no.
     #[error("the provider has refused: {0}")]
-    Declined(String),
+    Declined(&'static str),
     /// What the provider says does not prove who somebody is.
     #[error("the provider's answer proves nothing: {0}")]
     Unproven(String),
@@ -31,7 +31,40 @@ pub(crate) enum RoundTripFailure {
     NoRandomness(#[from] NoRandomness),
 }
 
+/// The names of errors in [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1) and [OpenID
+/// Connect](https://openid.net/specs/openid-connect-core-1_0.html#AuthError).
+const ERRORS: &[&str] = &[
+    "access_denied",
+    "account_selection_required",
+    "consent_required",
+    "interaction_required",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "login_required",
+    "server_error",
+    "temporarily_unavailable",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+];
+
+/// The error's name, if it is a known one: a name can be any text that somebody has put into an address.
+pub(super) fn known(error: &str) -> &'static str {
+    let found = ERRORS.iter().find(|known| **known == error);
+    found.copied().unwrap_or("an error without a known name")
+}
+
 impl RoundTripFailure {
+    /// The browser comes back with this error instead of a code.
+    pub(crate) fn answered(error: &str) -> Self {
+        match known(error) {
+            error @ ("server_error" | "temporarily_unavailable") => Self::Unavailable(error.into()),
+            error => Self::Declined(error),
+        }
+    }
+
     pub(super) fn unproven(reason: impl Into<String>) -> Self {
         Self::Unproven(reason.into())
     }

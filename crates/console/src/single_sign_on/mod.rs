@@ -28,7 +28,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 pub(crate) use failure::RoundTripFailure;
-pub(crate) use provider::{Answer, Provider, plain};
+pub(crate) use provider::{Answer, Provider};
 pub use settings::{OAuth2Settings, ProviderKind, ProviderSettings};
 
 /// The configured providers; none by default.

@@ -353,12 +353,6 @@ fn check_issuer(metadata: &Metadata, named: Option<&str>) -> Result<(), RoundTri
     }
 }
 
-/// A name of an error that somebody else has chosen, fit for a log.
-pub(crate) fn plain(text: &str) -> String {
-    let plain = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
-    text.chars().filter(plain).take(40).collect()
-}
-
 async fn within_patience<T>(
     work: impl Future<Output = Result<T, RoundTripFailure>>,
 ) -> Result<T, RoundTripFailure> {

@@ -14,12 +14,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::go_on;
+use super::{go_on, next};
 use crate::cookies::{self, Cookie};
 use crate::failure::Failure;
 use crate::page::{Frame, html};
 use crate::person::Visitor;
-use crate::single_sign_on::{Answer, Provider, RoundTripFailure, plain};
+use crate::router::HOME;
+use crate::single_sign_on::{Answer, Provider, RoundTripFailure};
 use crate::state::ConsoleState;
 
 /// A button of the sign-in page.
@@ -82,8 +83,9 @@ pub(crate) async fn leave(
     let Some(provider) = state.single_sign_on.find(&name) else {
         return Err(not_found().into());
     };
-    let left = begin(&state, &visitor.browser, provider, asked.next).await;
-    Ok(left.unwrap_or_else(|failure| not_signed_in(&visitor.browser, provider, failure)))
+    let next = next::safe(&asked.next);
+    let left = begin(&state, &visitor.browser, provider, next).await;
+    Ok(left.unwrap_or_else(|failure| not_signed_in(&visitor.browser, provider, failure, next)))
 }
 
 pub(crate) async fn come_back(
@@ -98,12 +100,12 @@ pub(crate) async fn come_back(
     };
     let attempt = match own_attempt(&state, &headers, provider, &brought).await {
         Ok(attempt) => attempt,
-        Err(failure) => return Ok(not_signed_in(&visitor.browser, provider, failure)),
+        Err(failure) => return Ok(not_signed_in(&visitor.browser, provider, failure, HOME)),
     };
     let finished = finish(&state, &visitor.browser, provider, (&attempt, brought)).await;
     let mut response = match finished {
         Ok(signed_in) => go_on(&state, &signed_in, &attempt.next),
-        Err(failure) => not_signed_in(&visitor.browser, provider, failure),
+        Err(failure) => not_signed_in(&visitor.browser, provider, failure, &attempt.next),
     };
     cookies::add(&mut response, Cookie::Attempt.clear(&state));
     Ok(response)
@@ -113,7 +115,7 @@ async fn begin(
     state: &ConsoleState,
     browser: &Browser,
     provider: &Provider,
-    next: String,
+    next: &str,
 ) -> Result<Response, RoundTripFailure> {
     // A provider that is down costs no attempt.
     let departure = provider.departure(state.url()).await?;
@@ -122,7 +124,7 @@ async fn begin(
         nonce: hex(&random::bytes::<32>()?).into(),
         // 64 characters of those that RFC 7636 allows, with 256 random bits.
         pkce_verifier: hex(&random::bytes::<32>()?).into(),
-        next,
+        next: next.to_owned(),
     };
     let keys = &state.services.keys;
     let secret = keys.begin_provider_sign_in(browser, &attempt).await?;
@@ -162,7 +164,7 @@ async fn finish(
     (attempt, brought): (&ProviderAttempt, Brought),
 ) -> Result<PasswordSignIn, RoundTripFailure> {
     if let Some(error) = brought.error {
-        return Err(RoundTripFailure::Declined(plain(&error)));
+        return Err(RoundTripFailure::answered(&error));
     }
     let answer = Answer {
         code: SecretString::from(brought.code),
@@ -175,7 +177,12 @@ async fn finish(
 }
 
 /// What the person can do; the reason is for the log.
-fn not_signed_in(browser: &Browser, provider: &Provider, failure: RoundTripFailure) -> Response {
+fn not_signed_in(
+    browser: &Browser,
+    provider: &Provider,
+    failure: RoundTripFailure,
+    next: &str,
+) -> Response {
     tracing::warn!(provider = provider.name(), reason = %failure, "a sign-in through a provider failed");
     let problem = failure.into_problem();
     let request_id = browser.request_id.clone().unwrap_or_default();
@@ -187,7 +194,7 @@ fn not_signed_in(browser: &Browser, provider: &Provider, failure: RoundTripFailu
         status: problem.status().as_u16(),
         detail: problem.body(&request_id).detail,
         request_id,
-        again: path_of(provider, ""),
+        again: path_of(provider, next),
     };
     html(problem.status(), &page)
 }
