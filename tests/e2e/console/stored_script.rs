@@ -30,13 +30,15 @@ impl App {
             .await;
         let role = json!({ "name": "scripted", "description": SCRIPT });
         self.makes("/v1/roles", role).await;
+        let attribute = json!({ "name": "scripted", "type": "string", "description": SCRIPT });
+        self.makes("/v1/attributes", attribute).await;
         let audience = json!({ "name": "scripted", "aud": SCRIPT });
         let audience = self.makes("/v1/audiences", audience).await;
         let token = json!({
             "user": {
                 "id": SCRIPT,
                 "roles": ["viewer"],
-                "attributes": { "tenant_id": SCRIPT },
+                "attributes": { "tenant_id": "t-1", "scripted": SCRIPT },
             },
             "resources": [{ "type": "dashboard", "id": SCRIPT }],
         });
