@@ -19,7 +19,8 @@
 //! | `assets` | the stylesheet and the scripts, from the binary |
 //!
 //! Templates are in `templates/`, a directory per noun, checked at compile time and escaped unless they say `|safe`, which
-//! only finished SVG does. There is no inline script and no inline style: the content security policy forbids both.
+//! only fragments do that were rendered already. There is no inline script and no style attribute: the content security
+//! policy forbids both.
 //! Pages work without JavaScript. With it, htmx refreshes fragments, and `console.js` copies and counts down.
 
 mod assets;

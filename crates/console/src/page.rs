@@ -1,5 +1,7 @@
 //! What every page shows around its content.
 
+use std::sync::LazyLock;
+
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -9,9 +11,17 @@ use key_admin::Permission;
 
 use crate::assets;
 
-/// No script but our own files, no inline style, nothing from elsewhere; forms go nowhere else, no page frames ours.
-const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                   form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// No script but our own files, no style but our own stylesheet, nothing from elsewhere; forms go nowhere else, no page
+/// frames ours.
+static CSP: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let policy = format!(
+        "default-src 'none'; script-src 'self'; style-src {}; img-src 'self' data:; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        assets::style_source()
+    );
+    // Without a policy that can be sent, nothing may load.
+    HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
+});
 
 /// A part of the console, as the navigation shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +136,10 @@ impl Frame {
         assets::address(name)
     }
 
+    pub(crate) fn style() -> &'static str {
+        assets::style()
+    }
+
     /// The links of somebody who holds these permissions.
     pub(crate) fn links(current: Section, held: &[Permission]) -> Vec<Link> {
         let may = |section: &Section| {
@@ -152,7 +166,6 @@ pub(crate) fn html(status: StatusCode, template: &impl Template) -> Response {
     let mut response = (status, Html(body)).into_response();
     let headers = response.headers_mut();
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CSP),
         // Nothing leaves for other sites. Under `no-referrer`, browsers would not say that our own forms are ours.
         (header::REFERRER_POLICY, "same-origin"),
         (
@@ -166,6 +179,7 @@ pub(crate) fn html(status: StatusCode, template: &impl Template) -> Response {
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    headers.insert(header::CONTENT_SECURITY_POLICY, CSP.clone());
     response.extensions_mut().insert(CompleteAnswer);
     response
 }
