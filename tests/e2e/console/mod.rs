@@ -8,6 +8,7 @@ mod overview;
 mod people;
 mod playground;
 mod policy;
+mod product_pages;
 mod profile;
 mod sessions;
 mod single_sign_on;
