@@ -2,6 +2,7 @@
 //! between backquotes.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use serde_json::Value;
 
 /// A part of the text, and what it is.
@@ -21,6 +22,9 @@ struct Piece {
 pub(crate) struct Highlighted {
     pieces: Vec<Piece>,
 }
+
+/// Its template has escaped what is not ours.
+impl HtmlSafe for Highlighted {}
 
 impl Highlighted {
     pub(crate) fn new(value: &Value) -> Self {
@@ -84,6 +88,9 @@ pub(crate) struct Prose {
     /// Words and code in turn.
     parts: Vec<String>,
 }
+
+/// Its template has escaped what is not ours.
+impl HtmlSafe for Prose {}
 
 impl Prose {
     pub(crate) fn new(text: &str) -> Self {

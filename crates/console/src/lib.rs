@@ -18,8 +18,8 @@
 //! | [`single_sign_on`] | the round trip through a provider |
 //! | `assets` | the stylesheet and the scripts, from the binary |
 //!
-//! Templates are in `templates/`, a directory per noun, checked at compile time and escaped unless they say `|safe`, which
-//! only fragments do that were rendered already. There is no inline script and no style attribute: the content security
+//! Templates are in `templates/`, a directory per noun, checked at compile time. They escape what they show; the exceptions
+//! are types that implement askama's `HtmlSafe`, which are templates themselves, and no template says `|safe`. There is no inline script and no style attribute: the content security
 //! policy forbids both.
 //! Pages work without JavaScript. With it, htmx refreshes fragments, and `console.js` copies and counts down.
 

@@ -1,8 +1,11 @@
 //! What every page shows around its content.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::LazyLock;
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use axum::response::{Html, IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_api::middleware::CompleteAnswer;
@@ -22,6 +25,19 @@ static CSP: LazyLock<HeaderValue> = LazyLock::new(|| {
     // Without a policy that can be sent, nothing may load.
     HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 });
+
+/// HTML that this program alone has made: it is shown as it is. Whatever else a template shows is escaped, and no template
+/// says otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct Markup(pub(crate) Cow<'static, str>);
+
+impl HtmlSafe for Markup {}
+
+impl fmt::Display for Markup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// A part of the console, as the navigation shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +152,8 @@ impl Frame {
         assets::address(name)
     }
 
-    pub(crate) fn style() -> &'static str {
-        assets::style()
+    pub(crate) fn style() -> Markup {
+        Markup(assets::style().into())
     }
 
     /// The links of somebody who holds these permissions.
@@ -192,4 +208,38 @@ pub(crate) fn ok(template: &impl Template) -> Response {
 /// The form again, with what is wrong with it.
 pub(crate) fn again(template: &impl Template) -> Response {
     html(StatusCode::UNPROCESSABLE_ENTITY, template)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// Every file below a directory.
+    fn texts(directory: &Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths
+            .flat_map(|path| match path.is_dir() {
+                true => texts(&path),
+                false => vec![fs::read_to_string(path).unwrap()],
+            })
+            .collect()
+    }
+
+    #[test]
+    fn no_template_goes_around_escaping() {
+        let all = texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"));
+        assert!(all.len() > 40);
+        for text in all {
+            let plain: String = text.split_whitespace().collect();
+            assert!(
+                !plain.contains("|safe") && !plain.contains("|escape("),
+                "{text}"
+            );
+            for inline in [" style=", " onclick=", " onload=", "javascript:"] {
+                assert!(!text.contains(inline), "{inline} in {text}");
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use storage::Timestamp;
 
 /// A point in time, seen from another.
@@ -16,6 +17,9 @@ pub(crate) struct When {
     pub(crate) exact: String,
     relative: String,
 }
+
+/// Its template has escaped what is not ours.
+impl HtmlSafe for When {}
 
 impl When {
     pub(crate) fn new(at: Timestamp, now: Timestamp) -> Self {

@@ -15,7 +15,7 @@ use super::{Nothing, PATH};
 use crate::failure::Failure;
 use crate::field::FormErrors;
 use crate::form::{Posted, SecretField};
-use crate::page::{Frame, Section, again, ok};
+use crate::page::{Frame, Markup, Section, again, ok};
 use crate::person::Person;
 use crate::state::ConsoleState;
 
@@ -30,7 +30,7 @@ pub(crate) struct CodeForm {
 struct SetupPage {
     frame: Frame,
     /// The picture and the secret in it; absent when a code was wrong, for nothing shows them twice.
-    setup: Option<(String, String)>,
+    setup: Option<(Markup, String)>,
     errors: FormErrors,
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn begin(
 }
 
 /// The picture for the app's camera, and the secret in groups of four for those who type it.
-fn shown(setup: &SecondFactorSetup) -> Result<(String, String), Failure> {
+fn shown(setup: &SecondFactorSetup) -> Result<(Markup, String), Failure> {
     let code = QrCode::new(setup.uri.expose_secret()).map_err(|error| Failure::internal(&error))?;
     let picture = code
         .render::<svg::Color<'_>>()
@@ -66,7 +66,10 @@ fn shown(setup: &SecondFactorSetup) -> Result<(String, String), Failure> {
     let element = picture.find("<svg").unwrap_or(0);
     let letters: Vec<char> = setup.secret_base32.expose_secret().chars().collect();
     let groups: Vec<String> = letters.chunks(4).map(String::from_iter).collect();
-    Ok((picture[element..].to_owned(), groups.join(" ")))
+    Ok((
+        Markup(picture[element..].to_owned().into()),
+        groups.join(" "),
+    ))
 }
 
 pub(crate) async fn confirm(

@@ -11,6 +11,7 @@ mod list;
 mod subject;
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use axum::Router;
 use axum::routing::{get, post};
 use key_admin::{ApiKeyId, ListedKey};
@@ -76,6 +77,9 @@ pub(super) struct KeyName {
     name: Option<String>,
     owner: String,
 }
+
+/// Its template has escaped what is not ours.
+impl HtmlSafe for KeyName {}
 
 impl KeyName {
     pub(super) fn of(id: ApiKeyId, key: Option<&ListedKey>) -> Self {
