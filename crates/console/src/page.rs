@@ -220,9 +220,12 @@ mod tests {
         let entries = fs::read_dir(directory).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
         paths
-            .flat_map(|path| match path.is_dir() {
-                true => texts(&path),
-                false => vec![fs::read_to_string(path).unwrap()],
+            .flat_map(|path| {
+                if path.is_dir() {
+                    texts(&path)
+                } else {
+                    vec![fs::read_to_string(path).unwrap()]
+                }
             })
             .collect()
     }
