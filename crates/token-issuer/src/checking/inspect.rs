@@ -3,23 +3,19 @@
 //! [`TokenIssuer::check_token`]'s own checks decide. What is told beyond their first objection is found beside them, so a
 //! token that they refuse always has a problem, whatever is missed here. Nothing of the text is kept.
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use key_admin::{ApiKeyId, Permission, PresentedKey, SignedIn};
+use key_admin::{ApiKeyId, Permission, SignedIn};
 use serde_json::{Map, Value};
 use storage::Timestamp;
 
+use super::pasted::{kind_of, object, signature_is_right, unwrapped};
 use super::{
     CheckTokenError, GenuineToken, InactiveToken, NOT_BEFORE_LEEWAY_SECONDS, Strict, check,
 };
-use crate::claims::{MAX_TOKEN_BYTES, OPAQUE_PREFIX};
+use crate::claims::MAX_TOKEN_BYTES;
 use crate::issuance::TokenIssuer;
 use crate::rings::{OrganizationIssuer, Ring};
 use crate::sessions::{FindError, FoundSession, RevokedBy, SessionState};
 use crate::signing_keys::VerifyingKey;
-
-/// What every API key begins with.
-const KEY_PREFIX: &str = "jtn_";
 
 /// What a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -469,52 +465,3 @@ impl std::fmt::Debug for Inspection {
 
 /// The end of the year 9999.
 const LAST_SECOND: i64 = 253_402_300_799;
-
-/// The token of a pasted header line, or the text itself.
-fn unwrapped(text: &str) -> &str {
-    let text = text.trim();
-    let text = after(text, "authorization:").unwrap_or(text);
-    let schemes = ["bearer ", "apikey "];
-    let bare = schemes.iter().find_map(|scheme| after(text, scheme));
-    bare.unwrap_or(text).trim_matches(['"', '\'', ',', ';'])
-}
-
-fn after<'t>(text: &'t str, beginning: &str) -> Option<&'t str> {
-    let (start, rest) = text.split_at_checked(beginning.len())?;
-    start.eq_ignore_ascii_case(beginning).then(|| rest.trim())
-}
-
-fn kind_of(text: &str) -> PresentedKind {
-    if text.starts_with(KEY_PREFIX) {
-        let key = PresentedKey::parse(text);
-        return PresentedKind::ApiKey(key.ok().map(|key| key.id()));
-    }
-    if text.starts_with(OPAQUE_PREFIX) {
-        return PresentedKind::Opaque;
-    }
-    let mut parts = text.split('.');
-    let is_object = parts.next().and_then(object).is_some();
-    match (is_object, parts.count()) {
-        (true, 2) => PresentedKind::Signed,
-        (true, 4) => PresentedKind::Encrypted,
-        _ => PresentedKind::Other,
-    }
-}
-
-/// A part's bytes, and what they say.
-fn object(part: &str) -> Option<(Vec<u8>, Map<String, Value>)> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).ok()?;
-    let object = serde_json::from_slice(&bytes).ok()?;
-    Some((bytes, object))
-}
-
-/// By the key's own algorithm, whatever the header says.
-fn signature_is_right(token: &str, key: &VerifyingKey) -> bool {
-    let Some((signed, signature)) = token.rsplit_once('.') else {
-        return false;
-    };
-    let algorithm = key.algorithm.into();
-    let verified =
-        jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key.decoding, algorithm);
-    verified.unwrap_or(false)
-}

@@ -5,6 +5,7 @@
 //! with that key and has not been revoked.
 
 mod inspect;
+mod pasted;
 mod strict;
 
 use std::sync::Arc;
