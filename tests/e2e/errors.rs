@@ -14,7 +14,8 @@ use crate::support::{App, on_both_engines};
 async fn unknown_paths_are_not_found() {
     on_both_engines(|app| async move {
         for path in [
-            "/",
+            "/nothing",
+            "/consolation",
             "/v1",
             "/v2/session-tokens",
             "/v1/session-tokens/",
@@ -27,6 +28,23 @@ async fn unknown_paths_are_not_found() {
             app.get(path)
                 .await
                 .assert_problem(StatusCode::NOT_FOUND, "not_found");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn below_the_console_errors_are_pages() {
+    on_both_engines(|app| async move {
+        for (path, status) in [
+            ("/console/nothing", 404),
+            ("/console/sign-in?unknown=1", 422),
+            ("/console/assets/0/nothing.js", 404),
+        ] {
+            let answer = app.get(path).await;
+            assert_eq!(answer.status, status, "{path}");
+            let html = answer.header("content-type") == "text/html; charset=utf-8";
+            assert_eq!(html, !path.contains("assets"), "{path}");
         }
     })
     .await;
