@@ -34,7 +34,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         development: true,
         ..Config::default()
     };
-    logging::start(&config.log)?;
+    let _log = logging::start(&config.log)?;
     private_file::create_directory(&args.data_dir)?;
     let master = make_or_read_master_secret(&args.data_dir)?;
     let database_url = args

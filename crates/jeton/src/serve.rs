@@ -47,7 +47,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
             )));
         }
     };
-    logging::start(&config.log)?;
+    let _log = logging::start(&config.log)?;
     if master.previous().is_some() {
         tracing::warn!(
             "two master secrets are configured: run `jeton reseal`, then take the previous one away"

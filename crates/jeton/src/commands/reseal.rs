@@ -22,7 +22,7 @@ pub(crate) async fn run(args: &ConfigArgs) -> Result<(), Failure> {
             "set previous_master_secret_file (or previous_master_secret): the secret that was in use before"
         )));
     }
-    logging::start(&config.log)?;
+    let _log = logging::start(&config.log)?;
     let database = serve::open(&url).await?;
     database.check_schema().await?;
     let mut walk = Reseal::begin(database.clone(), &secrets).await?;
