@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool};
+use sqlx::{ConnectOptions, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::{Conn, StorageError};
 
@@ -31,11 +33,11 @@ pub struct Database {
 
 #[derive(Clone, Debug)]
 enum Pools {
-    /// SQLite has one writer. Giving it a pool of one makes waiting writers queue in order here, instead of polling
-    /// for the file lock.
+    /// SQLite has one writer. Waiting writers queue in order for their turn, instead of polling for the file lock.
     Sqlite {
         readers: SqlitePool,
         writer: SqlitePool,
+        turn: Arc<Mutex<()>>,
     },
     Postgres(PgPool),
 }
@@ -79,17 +81,19 @@ impl Database {
             .busy_timeout(ACQUIRE_TIMEOUT)
             .disable_statement_logging();
         create_private(options.get_filename())?;
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
+        // A connection to a file does not go stale: it is not asked each time whether it still stands.
+        let pool = SqlitePoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.clone())
-            .await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(8)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.pragma("query_only", "on"))
-            .await?;
-        Ok(Pools::Sqlite { readers, writer })
+            .test_before_acquire(false);
+        let writer = pool.clone().max_connections(1);
+        let writer = writer.connect_with(options.clone()).await?;
+        let readers = pool.max_connections(8);
+        let readers = readers.connect_with(options.pragma("query_only", "on"));
+        Ok(Pools::Sqlite {
+            readers: readers.await?,
+            writer,
+            turn: Arc::default(),
+        })
     }
 
     async fn connect_postgres(url: &str) -> Result<Pools, StorageError> {
@@ -124,7 +128,7 @@ impl Database {
     /// A read-only transaction: all its queries see the same moment.
     pub async fn snapshot(&self) -> Result<Transaction, StorageError> {
         Ok(Transaction(match &self.pools {
-            Pools::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Pools::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?, Turn(None)),
             Pools::Postgres(pool) => Tx::Postgres(
                 pool.begin_with("begin isolation level repeatable read read only")
                     .await?,
@@ -136,15 +140,45 @@ impl Database {
     pub async fn write(&self) -> Result<Transaction, StorageError> {
         Ok(Transaction(match &self.pools {
             // A plain `begin` would take the lock only at the first write, after its reads may have gone stale.
-            Pools::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("begin immediate").await?),
+            Pools::Sqlite { writer, .. } => {
+                let turn = self.turn().await?;
+                Tx::Sqlite(writer.begin_with("begin immediate").await?, turn)
+            }
             Pools::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         }))
+    }
+
+    /// The right to write: SQLite's writers have it one after the other, in the order in which they asked.
+    pub(crate) async fn turn(&self) -> Result<Turn, StorageError> {
+        match &self.pools {
+            Pools::Sqlite { turn, .. } => {
+                let turn = tokio::time::timeout(ACQUIRE_TIMEOUT, turn.clone().lock_owned()).await;
+                Ok(Turn(Some(turn.map_err(|_| sqlx::Error::PoolTimedOut)?)))
+            }
+            Pools::Postgres(_) => Ok(Turn(None)),
+        }
+    }
+
+    /// Another connection that writes, outside of the pool.
+    pub(crate) async fn connect_writer(&self) -> Result<Writer, StorageError> {
+        Ok(match &self.pools {
+            Pools::Sqlite { writer, .. } => {
+                Writer::Sqlite(writer.connect_options().connect().await?)
+            }
+            Pools::Postgres(pool) => {
+                let mut connection = pool.connect_options().connect().await?;
+                limit_waiting(&mut connection).await?;
+                Writer::Postgres(connection)
+            }
+        })
     }
 
     /// Closes all connections once they are returned.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Sqlite { readers, writer } => {
+            Pools::Sqlite {
+                readers, writer, ..
+            } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -211,6 +245,19 @@ fn create_private(path: &Path) -> Result<(), StorageError> {
     }
 }
 
+/// A connection of one task's own.
+#[derive(Debug)]
+pub(crate) enum Writer {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// See [`Database::turn`]; it ends with this.
+#[derive(Debug)]
+pub(crate) struct Turn(
+    #[expect(dead_code, reason = "held, never looked at")] Option<OwnedMutexGuard<()>>,
+);
+
 /// A connection for reading.
 #[derive(Debug)]
 pub struct ReadConn(Read);
@@ -237,7 +284,8 @@ pub struct Transaction(Tx);
 
 #[derive(Debug)]
 enum Tx {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    /// The turn ends after the transaction.
+    Sqlite(sqlx::Transaction<'static, Sqlite>, Turn),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
@@ -245,7 +293,7 @@ impl Transaction {
     /// Borrows it for one query.
     pub fn conn(&mut self) -> Conn<'_> {
         match &mut self.0 {
-            Tx::Sqlite(tx) => Conn::Sqlite(tx),
+            Tx::Sqlite(tx, _) => Conn::Sqlite(tx),
             Tx::Postgres(tx) => Conn::Postgres(tx),
         }
     }
@@ -253,7 +301,7 @@ impl Transaction {
     /// Makes everything in it durable. When this returns `Ok`, a power cut cannot take it back.
     pub async fn commit(self) -> Result<(), StorageError> {
         match self.0 {
-            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::Sqlite(tx, _turn) => tx.commit().await?,
             Tx::Postgres(tx) => tx.commit().await?,
         }
         Ok(())

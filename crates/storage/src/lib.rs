@@ -6,6 +6,7 @@
 //! | [`connection`] | [`Conn`], the borrowed connection every store function takes, and the four query macros |
 //! | [`migrations`] | the schema, embedded from the top-level `migrations/` folder |
 //! | [`batch`] | many rows in one statement |
+//! | [`group_writer`] | [`GroupWriter`]: a whole transaction in one trip |
 //! | [`changes`] | [`ChangeFeed`]: which organizations changed, and since when this node knows |
 //! | [`versioned_cache`] | [`VersionedCache`]: cached rows that are never older than the feed allows |
 //! | [`nodes`] | [`Heartbeat`], [`list_nodes`]: the servers on this database, and how far each has caught up |
@@ -30,6 +31,7 @@ pub mod clock;
 pub mod connection;
 pub mod database;
 pub mod error;
+pub mod group_writer;
 pub mod ids;
 pub mod migrations;
 pub mod nodes;
@@ -46,6 +48,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::Conn;
 pub use database::{Database, Engine, ReadConn, Transaction};
 pub use error::StorageError;
+pub use group_writer::{GroupSql, GroupWriter, execute_group};
 pub use ids::{
     AudienceId, AuditEventId, ConsoleSessionId, NodeId, OrganizationId, PrincipalId, RequestId,
     SessionId,
