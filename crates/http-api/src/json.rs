@@ -202,6 +202,10 @@ fn not_json(fault: JsonFault) -> Problem {
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    // Where the fault lies is asked only when there is one: following the path costs as much as reading.
+    if let Ok(Object(value)) = serde_json::from_str(text) {
+        return Ok(value);
+    }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let object: Result<Object<T>, _> = serde_path_to_error::deserialize(&mut deserializer);
     object.map(|Object(value)| value).map_err(|error| {

@@ -3,6 +3,7 @@
 //! Parsers disagree about duplicate keys (the last wins here, the first there), so a body with one could mean two
 //! things to two programs; RFC 8259 section 4 only says that names *should* be unique. Jeton refuses them.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
@@ -121,14 +122,66 @@ impl<'de> Visitor<'de> for Check<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let inner = self.deeper()?;
-        let mut seen = HashSet::new();
-        while let Some(key) = members.next_key::<String>()? {
+        let mut seen = Seen::default();
+        while let Some(key) = members.next_key_seed(Key)? {
             if !seen.insert(key) {
                 return Err(self.fail(JsonFault::DuplicateKey));
             }
             members.next_value_seed(inner)?;
         }
         Ok(())
+    }
+}
+
+/// The names of an object's members so far.
+#[derive(Default)]
+struct Seen<'de> {
+    /// The first ones. Objects are small, and a look at each of a few costs less than hashing.
+    few: Vec<Cow<'de, str>>,
+    more: HashSet<Cow<'de, str>>,
+}
+
+/// How many names are looked at one by one.
+const FEW: usize = 16;
+
+impl<'de> Seen<'de> {
+    /// Adds a name; false if it was there.
+    fn insert(&mut self, name: Cow<'de, str>) -> bool {
+        if self.few.contains(&name) {
+            return false;
+        }
+        if self.few.len() < FEW {
+            self.few.push(name);
+            return true;
+        }
+        self.more.insert(name)
+    }
+}
+
+/// The name of a member, borrowed from the text unless it has escapes.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 
@@ -161,6 +214,22 @@ mod tests {
                 Err(JsonFault::DuplicateKey),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn the_last_of_many_names_is_compared_with_all() {
+        let object = |last: &str| {
+            let names: String = (0..3 * FEW)
+                .map(|number| format!(r#""n{number}":0,"#))
+                .collect();
+            format!(r#"{{{names}"{last}":0}}"#)
+        };
+        assert!(check(object("other").as_bytes()).is_ok());
+        for number in 0..3 * FEW {
+            let object = object(&format!("n{number}"));
+            let found = check(object.as_bytes());
+            assert_eq!(found, Err(JsonFault::DuplicateKey), "n{number}");
         }
     }
 
