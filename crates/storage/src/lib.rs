@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`database`] | [`Database`]: the pools of one engine, read connections, snapshots, write transactions |
 //! | [`connection`] | [`Conn`], the borrowed connection every store function takes, and the four query macros |
+//! | [`durability`] | whether the database keeps what it has committed |
 //! | [`migrations`] | the schema, embedded from the top-level `migrations/` folder |
 //! | [`batch`] | many rows in one statement |
 //! | [`changes`] | [`ChangeFeed`]: which organizations changed, and since when this node knows |
@@ -29,6 +30,7 @@ pub mod changes;
 pub mod clock;
 pub mod connection;
 pub mod database;
+pub mod durability;
 pub mod error;
 pub mod ids;
 pub mod migrations;
