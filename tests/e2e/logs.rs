@@ -76,3 +76,25 @@ async fn each_request_is_one_line_of_json_with_its_id_and_route() {
         assert!(line["micros"].is_u64());
     }
 }
+
+#[tokio::test]
+async fn a_postgresql_that_does_not_wait_for_its_disk_is_warned_of() {
+    let warning = "PostgreSQL does not wait for its disk";
+    let mut app = App::start(Engine::Postgres).await;
+    let off = "do $$ begin
+        execute format('alter database %I set synchronous_commit = off', current_database()); end $$";
+    let mut read = app.services.database.read().await.unwrap();
+    storage::execute!(read.conn(), off).unwrap();
+    drop(read);
+    app.server.kill();
+    app.restart();
+    let log = app.server.log();
+    let mut warnings = log.lines().filter(|line| line.contains(warning));
+    let line: Value = serde_json::from_str(warnings.next().unwrap()).unwrap();
+    assert_eq!(line["level"], "WARN");
+    let off = line["off"].as_str().unwrap();
+    assert!(off.contains("synchronous_commit"), "{line}");
+
+    let app = App::start(Engine::Sqlite).await;
+    assert!(!app.server.log().contains(warning));
+}

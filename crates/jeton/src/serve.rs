@@ -95,6 +95,7 @@ pub(crate) async fn serve(
 ) -> Result<(), Failure> {
     let address = server.local_addr().map_err(Failure::server)?;
     let database = console.services.database.clone();
+    warn_of_unsafe_settings(&database).await?;
     let state = ApiState::new(console.services.clone(), config.api_settings());
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(
@@ -125,6 +126,18 @@ pub(crate) async fn serve(
         tracing::warn!("database connections were still in use at the end");
     }
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// An answered token must be there after a power cut, and so must its database's server see to it.
+async fn warn_of_unsafe_settings(database: &Database) -> Result<(), Failure> {
+    let off = database.unsafe_settings().await?;
+    if !off.is_empty() {
+        tracing::warn!(
+            off = off.join(", "),
+            "PostgreSQL does not wait for its disk: a power cut would take tokens that were answered"
+        );
+    }
     Ok(())
 }
 

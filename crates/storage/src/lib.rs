@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`database`] | [`Database`]: the pools of one engine, read connections, snapshots, write transactions |
 //! | [`connection`] | [`Conn`], the borrowed connection every store function takes, and the four query macros |
+//! | [`durability`] | whether the database keeps what it has committed |
 //! | [`migrations`] | the schema, embedded from the top-level `migrations/` folder |
 //! | [`batch`] | many rows in one statement |
 //! | [`group_writer`] | [`GroupWriter`]: a whole transaction in one trip |
@@ -30,6 +31,7 @@ pub mod changes;
 pub mod clock;
 pub mod connection;
 pub mod database;
+pub mod durability;
 pub mod error;
 pub mod group_writer;
 pub mod ids;

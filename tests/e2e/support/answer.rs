@@ -11,13 +11,18 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) async fn of(response: Response) -> Self {
+        Self::read(response).await.unwrap()
+    }
+
+    /// The same, where the server may end in the middle of it.
+    pub(crate) async fn read(response: Response) -> reqwest::Result<Self> {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        Self {
+        Ok(Self {
             status,
             headers,
-            text: response.text().await.unwrap(),
-        }
+            text: response.text().await?,
+        })
     }
 
     /// The body as JSON.
