@@ -38,6 +38,7 @@ pub use store::exists;
 
 use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
+use crate::metrics::{QueueUse, Steps};
 
 /// One issued token, as it is recorded.
 #[derive(Clone)]
@@ -249,6 +250,7 @@ pub(crate) struct Recorder {
     database: Database,
     hasher: Arc<AttributeHasher>,
     activity: Arc<Activity>,
+    steps: Arc<Steps>,
 }
 
 impl Recorder {
@@ -256,6 +258,7 @@ impl Recorder {
         database: Database,
         hasher: Arc<AttributeHasher>,
         activity: Arc<Activity>,
+        steps: Arc<Steps>,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         tokio::spawn(write_groups(database.clone(), activity.clone(), waiting));
@@ -264,6 +267,16 @@ impl Recorder {
             database,
             hasher,
             activity,
+            steps,
+        }
+    }
+
+    /// How many rows wait. Those that the writer has taken are not among them.
+    pub(crate) fn queue_use(&self) -> QueueUse {
+        let capacity = self.queue.max_capacity();
+        QueueUse {
+            waiting: capacity.saturating_sub(self.queue.capacity()) as u64,
+            capacity: capacity as u64,
         }
     }
 
@@ -273,6 +286,7 @@ impl Recorder {
         token: &SignedToken,
         origin: &Origin,
     ) -> Result<Recorded, RecordError> {
+        let _timer = self.steps.record.time();
         let row = SessionRow::new(token, origin, &self.hasher).map_err(|_| RecordError::Refused)?;
         let (done, committed) = oneshot::channel();
         self.queue
@@ -329,6 +343,7 @@ impl Recorder {
         origin: &Origin,
         condition: Condition,
     ) -> Result<bool, RecordError> {
+        let _timer = self.steps.record.time();
         let rows = tokens
             .iter()
             .map(|token| SessionRow::new(token, origin, &self.hasher));
