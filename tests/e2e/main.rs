@@ -43,6 +43,7 @@ mod independent_verifiers;
 mod lifecycle;
 mod logs;
 mod members;
+mod metrics;
 mod oauth;
 mod oauth_parts;
 mod oauth_token;
