@@ -65,11 +65,11 @@ fn asked() -> GrantRequest {
 #[tokio::test]
 async fn a_cutoff_of_any_kind_voids_what_fits_and_nothing_that_comes_later() {
     on_both_engines(|database| async move {
-        let app = App::renewing(database, json!({ "session_seconds": 36000 })).await;
-        app.has_policy(&policy()).await;
+        let app = Box::pin(App::renewing(database, json!({ "session_seconds": 36000 }))).await;
+        Box::pin(app.has_policy(&policy())).await;
         let hasher = app.services.issuer.hasher.of(app.organization.id).unwrap();
         let hash = json!({ "hmac": hasher.hash("person", &json!("p-1")) });
-        let kid = jsonwebtoken::decode_header(text(&Box::pin(app.grants(asked())).await));
+        let kid = jsonwebtoken::decode_header(text(&app.grants(asked()).await));
         let kid = kid.unwrap().kid.unwrap();
         let value = |name: &str, value: Value| CutoffTarget::attribute(name, canonical(&value));
         let of = |kind, value: &str| CutoffTarget::new(kind, value);
@@ -108,17 +108,17 @@ async fn a_cutoff_of_any_kind_voids_what_fits_and_nothing_that_comes_later() {
             (value("person", hash), Some(value("person", json!("p-1")))),
         ];
         for (fits, other) in cases {
-            let token = Box::pin(app.grants(asked())).await;
+            let token = app.grants(asked()).await;
             if let Some(other) = &other {
                 app.cuts_off(other).await;
-                check(&app, text(&token)).await.unwrap();
+                Box::pin(check(&app, text(&token))).await.unwrap();
             }
             app.cuts_off(&fits).await;
             let why = format!("{fits:?}");
             Box::pin(app.is_void(&token, &why)).await;
             app.clock.advance_seconds(1);
-            let later = Box::pin(app.grants(asked())).await;
-            check(&app, text(&later)).await.unwrap();
+            let later = app.grants(asked()).await;
+            Box::pin(check(&app, text(&later))).await.unwrap();
             Box::pin(app.renews(text(&later))).await.unwrap();
         }
     })
