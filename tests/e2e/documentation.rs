@@ -62,6 +62,7 @@ fn every_code_in_the_sources_is_documented() {
         "routes/audit_events.rs",
         "routes/authorize.rs",
         "routes/health.rs",
+        "routes/metrics.rs",
         "routes/organization.rs",
         "routes/policy/attributes.rs",
         "routes/policy/formats.rs",
@@ -107,6 +108,8 @@ fn every_setting_is_documented() {
         ("JETON_PREVIOUS_MASTER_SECRET", "x"),
         ("JETON_PREVIOUS_MASTER_SECRET_FILE", "x"),
         ("JETON_PUBLIC_URL", "https://tokens.test"),
+        ("JETON_METRICS__TOKEN", "x"),
+        ("JETON_METRICS__TOKEN_FILE", "x"),
     ];
     let shown = run_to_end(&["config", "show"], &given);
     let shown = String::from_utf8(shown.stdout).unwrap();
@@ -142,6 +145,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "docs/policy.md",
         "docs/audiences.md",
         "docs/sessions.md",
+        "docs/metrics.md",
     ] {
         let path = repository().join(document);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -43,6 +43,7 @@ mod lifecycle;
 mod logs;
 mod loss;
 mod members;
+mod metrics;
 mod oauth;
 mod oauth_parts;
 mod oauth_token;

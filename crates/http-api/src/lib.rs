@@ -10,6 +10,7 @@
 //! | [`query`] | query strings, identifiers in paths, pages of lists |
 //! | [`problem`], [`errors`] | RFC 9457 answers; the one place where failures get their status |
 //! | [`refusals`] | what a known caller may not do, in the audit trail |
+//! | [`metrics`] | what the server tells its operator |
 //! | [`middleware`] | request ids, logs, timeouts, panics, headers |
 //! | [`server`] | connections: deadlines, draining |
 
@@ -17,6 +18,7 @@ pub mod caller;
 pub mod client_address;
 pub mod errors;
 pub mod json;
+pub mod metrics;
 pub mod middleware;
 pub mod openapi;
 pub mod problem;
@@ -28,6 +30,7 @@ pub mod server;
 mod state;
 pub mod strict_json;
 
+pub use metrics::MetricsAccess;
 pub use openapi::document;
 pub use router::service;
 pub use server::{Server, ServerSettings};

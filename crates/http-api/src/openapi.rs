@@ -31,7 +31,7 @@ use crate::problem::ProblemBody;
         (name = "Policy", description = "Roles, attributes, and what they lead to"),
         (name = "Account", description = "Who is asking"),
         (name = "Verifiers", description = "Public keys and metadata for those who verify tokens"),
-        (name = "Operation", description = "For load balancers and supervisors"),
+        (name = "Operation", description = "For load balancers, supervisors and monitoring"),
     ),
     components(schemas(ProblemBody)),
     modifiers(&SecuritySchemes),
@@ -64,6 +64,15 @@ impl Modify for SecuritySchemes {
                 let mut bearer = Http::new(HttpAuthScheme::Bearer);
                 bearer.bearer_format = Some("JWT".into());
                 bearer.description = Some("A session token, `eyJ…`, as a bearer token.".into());
+                bearer
+            }),
+        );
+        components.add_security_scheme(
+            "MetricsToken",
+            SecurityScheme::Http({
+                let mut bearer = Http::new(HttpAuthScheme::Bearer);
+                bearer.description =
+                    Some("The token of the setting `metrics.token`, as a bearer token.".into());
                 bearer
             }),
         );

@@ -19,13 +19,13 @@ pub struct Problem {
     errors: Vec<FieldProblem>,
     retry_after: Option<Duration>,
     limited: Option<Box<Limited>>,
-    wants_session_token: bool,
+    wants_bearer_token: bool,
 }
 
 /// How an API key can be presented.
 const API_KEYS: &[&str] = &["ApiKey realm=\"jeton\"", "Bearer realm=\"jeton\""];
-/// How a session token is presented (RFC 6750 section 3).
-const SESSION_TOKENS: &[&str] = &["Bearer realm=\"jeton\", error=\"invalid_token\""];
+/// How a session token, or that of an operator, is presented (RFC 6750 section 3).
+const BEARER_TOKENS: &[&str] = &["Bearer realm=\"jeton\", error=\"invalid_token\""];
 
 /// One thing that is wrong with the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -81,7 +81,7 @@ impl Problem {
             errors: Vec::new(),
             retry_after: None,
             limited: None,
-            wants_session_token: false,
+            wants_bearer_token: false,
         }
     }
 
@@ -122,10 +122,10 @@ impl Problem {
         self.retry_after(retry_after)
     }
 
-    /// Says that the operation wants a session token and no API key.
+    /// Says that the operation wants a bearer token and no API key: a session token, or that of an operator.
     #[must_use]
-    pub fn wants_session_token(mut self) -> Self {
-        self.wants_session_token = true;
+    pub fn wants_bearer_token(mut self) -> Self {
+        self.wants_bearer_token = true;
         self
     }
 
@@ -169,8 +169,8 @@ impl IntoResponse for Problem {
             limit_headers(headers, **limited);
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            let schemes = if self.wants_session_token {
-                SESSION_TOKENS
+            let schemes = if self.wants_bearer_token {
+                BEARER_TOKENS
             } else {
                 API_KEYS
             };

@@ -11,7 +11,7 @@ use crate::middleware::{catch_panics, finish, limit_time, not_found, share_with_
 use crate::refusals::record_refused;
 use crate::routes::{
     account, api_keys, audiences, audit_events, authorize, docs, embed, embed_tokens, health,
-    oauth, organization, policy, policy_explain, policy_simulate, renewals, revocations,
+    metrics, oauth, organization, policy, policy_explain, policy_simulate, renewals, revocations,
     service_accounts, session_token_batch, session_tokens, sessions, users, verifiers,
 };
 use crate::state::ApiState;
@@ -110,6 +110,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         ))
         .routes(routes!(health::get_health))
         .routes(routes!(health::get_readiness))
+        .routes(routes!(metrics::get_metrics))
 }
 
 /// The router with everything around it, the API's own routes and those of `pages`.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use token_issuer::Services;
 
+use crate::metrics::{MetricsAccess, RequestMetrics};
+
 /// What an operator may set.
 #[derive(Clone, Debug)]
 pub struct ApiSettings {
@@ -12,6 +14,8 @@ pub struct ApiSettings {
     pub request_timeout: Duration,
     /// The proxies whose `X-Forwarded-For` counts; none by default.
     pub trusted_proxies: Vec<IpNet>,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsAccess,
     /// Is this `jeton dev`?
     pub development: bool,
 }
@@ -23,6 +27,8 @@ pub struct ApiState {
     pub services: Arc<Services>,
     /// See [`ApiSettings`].
     pub settings: Arc<ApiSettings>,
+    /// What became of requests so far.
+    pub metrics: Arc<RequestMetrics>,
     draining: Arc<AtomicBool>,
 }
 
@@ -30,6 +36,7 @@ impl ApiState {
     /// The state of a server that is not draining.
     pub fn new(services: Arc<Services>, settings: ApiSettings) -> Self {
         Self {
+            metrics: Arc::new(RequestMetrics::new(services.clock.now())),
             services,
             settings: Arc::new(settings),
             draining: Arc::default(),

@@ -60,9 +60,12 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let file = args.data_dir.join(credentials::FILE);
     let credentials = credentials::ensure(&services, &public_url, &file).await?;
 
+    let api = config
+        .api_settings()
+        .map_err(|fault| Failure::input(anyhow!(fault)))?;
     let serving = tokio::spawn({
         let console = ConsoleState::new(services.clone(), SingleSignOn::default());
-        async move { serve::serve(server, &config, console).await }
+        async move { serve::serve(server, &config, api, console).await }
     });
     let first = first_token::fetch(&credentials)
         .await

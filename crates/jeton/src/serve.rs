@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use console::ConsoleState;
-use http_api::{ApiState, Server};
+use http_api::{ApiSettings, ApiState, Server};
 use secrecy::{ExposeSecret, SecretString};
 use storage::{Database, Heartbeat, SystemClock};
 use token_issuer::{ServiceSettings, Services};
@@ -35,12 +35,16 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         config.master_secrets(),
         config.public_url(),
         config.single_sign_on(),
+        config.api_settings(),
     );
-    let (database_url, master, public_url, single_sign_on) = match settings {
-        (Ok(database), Ok(master), Ok(url), Ok(providers)) => (database, master, url, providers),
-        (database, master, url, providers) => {
+    let (database_url, master, public_url, single_sign_on, api) = match settings {
+        (Ok(database), Ok(master), Ok(url), Ok(providers), Ok(api)) => {
+            (database, master, url, providers, api)
+        }
+        (database, master, url, providers, api) => {
             let faults = [database.err(), master.err(), url.err(), providers.err()];
-            let faults: Vec<String> = faults.into_iter().flatten().collect();
+            let faults = faults.into_iter().chain([api.err()]);
+            let faults: Vec<String> = faults.flatten().collect();
             return Err(Failure::input(anyhow!(
                 "the server cannot start: {}",
                 faults.join("; ")
@@ -66,7 +70,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     })
     .await?;
     let console = ConsoleState::new(Arc::new(services), single_sign_on);
-    serve(server, &config, console).await
+    serve(server, &config, api, console).await
 }
 
 /// Opens a database that exists.
@@ -91,12 +95,13 @@ pub(crate) async fn bind(config: &Config) -> Result<Server, Failure> {
 pub(crate) async fn serve(
     server: Server,
     config: &Config,
+    api: ApiSettings,
     console: ConsoleState,
 ) -> Result<(), Failure> {
     let address = server.local_addr().map_err(Failure::server)?;
     let database = console.services.database.clone();
     warn_of_unsafe_settings(&database).await?;
-    let state = ApiState::new(console.services.clone(), config.api_settings());
+    let state = ApiState::new(console.services.clone(), api);
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(
         state.clone(),

@@ -1,7 +1,6 @@
 //! argon2id (RFC 9106), keyed with the server's pepper, in a pool that cannot starve the rest of the server.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -9,6 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::hmac;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::{Deserialize, Serialize};
+use storage::metrics::Counter;
 use tokio::sync::Semaphore;
 
 use crate::MasterSecret;
@@ -95,18 +95,51 @@ pub struct Hasher {
     pepper: Arc<Pepper>,
     threads: Arc<Semaphore>,
     queue: Arc<Semaphore>,
-    started: Arc<AtomicU64>,
+    counts: Arc<HashCounts>,
+}
+
+#[derive(Debug, Default)]
+struct HashCounts {
+    started: Counter,
+    rejected: Counter,
+}
+
+/// How the pool is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashPoolUse {
+    /// Hashes that are being computed now.
+    pub running: u64,
+    /// Hashes that wait for a thread.
+    pub waiting: u64,
+    /// The most that are computed at once.
+    pub threads: u64,
+    /// Hashes that were begun since the start.
+    pub started: u64,
+    /// Hashes that were refused since the start, because too many waited already.
+    pub rejected: u64,
 }
 
 impl Hasher {
     /// A pool keyed with this pepper.
     pub fn new(pepper: Pepper) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             pepper: Arc::new(pepper),
-            threads: Arc::new(Semaphore::new((cores / 2).max(1))),
+            threads: Arc::new(Semaphore::new(threads())),
             queue: Arc::new(Semaphore::new(MAX_WAITING)),
-            started: Arc::default(),
+            counts: Arc::default(),
+        }
+    }
+
+    /// How the pool is used. The figures are read one after the other, while hashes begin and end.
+    pub fn usage(&self) -> HashPoolUse {
+        let running = threads().saturating_sub(self.threads.available_permits());
+        let places = MAX_WAITING.saturating_sub(self.queue.available_permits());
+        HashPoolUse {
+            running: running as u64,
+            waiting: places.saturating_sub(running) as u64,
+            threads: threads() as u64,
+            started: self.counts.started.get(),
+            rejected: self.counts.rejected.get(),
         }
     }
 
@@ -149,18 +182,17 @@ impl Hasher {
     /// How many hashes have been computed or compared since the start, running ones included. Almost all of the CPU
     /// time that strangers can cost is in them.
     pub fn hashes_started(&self) -> u64 {
-        self.started.load(Ordering::Relaxed)
+        self.counts.started.get()
     }
 
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&[u8]) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let place = self
-            .queue
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| HashError::Overloaded)?;
+        let place = self.queue.clone().try_acquire_owned().map_err(|_| {
+            self.counts.rejected.increment();
+            HashError::Overloaded
+        })?;
         let thread = self
             .threads
             .clone()
@@ -168,7 +200,7 @@ impl Hasher {
             .await
             .map_err(|_| HashError::Thread)?;
         let pepper = self.pepper.clone();
-        self.started.fetch_add(1, Ordering::Relaxed);
+        self.counts.started.increment();
         // The permits live in the closure: a caller that goes away does not free a thread that still hashes.
         tokio::task::spawn_blocking(move || {
             let result = work(pepper.0.expose_secret());
@@ -178,6 +210,11 @@ impl Hasher {
         .await
         .map_err(|_| HashError::Thread)?
     }
+}
+
+fn threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (cores / 2).max(1)
 }
 
 /// Was this PHC string made with another cost than the one configured now?

@@ -2,6 +2,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use storage::metrics::{CacheUse, Histogram, HistogramSnapshot};
 use storage::{ChangeFeed, Clock, Database};
 
 use crate::activity::Activity;
@@ -76,6 +77,7 @@ pub struct KeyAdmin {
     pub(crate) throttle: Box<Throttle>,
     refusals: Arc<RefusalLog>,
     pub(crate) activity: Arc<Activity>,
+    authentications: Histogram,
 }
 
 impl KeyAdmin {
@@ -114,7 +116,18 @@ impl KeyAdmin {
             authenticator,
             refusals,
             activity,
+            authentications: Histogram::of_times(),
         })
+    }
+
+    /// How long authenticating API keys took, whatever came of it.
+    pub fn authentications(&self) -> HistogramSnapshot {
+        self.authentications.snapshot()
+    }
+
+    /// How the caches of proven keys and of the keys' rows are used, by their names.
+    pub fn caches(&self) -> [(&'static str, CacheUse); 2] {
+        self.authenticator.caches()
     }
 
     /// The pool that hashes passwords and keys.
@@ -135,6 +148,7 @@ impl KeyAdmin {
         client: IpAddr,
         request_id: Option<&str>,
     ) -> Result<ApiKeyContext, AuthenticateError> {
+        let _timer = self.authentications.time();
         self.authenticator
             .authenticate(presented, client, request_id)
             .await

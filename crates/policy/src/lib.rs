@@ -95,8 +95,8 @@ pub use row_rules::{
     postgres_ddl, postgres_tables, superset_rls, where_fragment,
 };
 pub use service::{
-    EditError, Edited, PartChange, PartName, PolicyError, PolicyPart, PolicyService, compile_aside,
-    first_policy,
+    EditError, Edited, PartChange, PartName, PolicyError, PolicyPart, PolicyService, PolicyUse,
+    compile_aside, first_policy,
 };
 pub use snapshot::PolicySnapshot;
 pub use starter::starter_policy;

@@ -5,9 +5,11 @@ mod list;
 mod parts;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use key_admin::{ApiKeyContext, ApiKeyId, KeyCeiling};
 use quick_cache::sync::Cache;
+use storage::metrics::{CacheUse, Histogram, HistogramSnapshot};
 use storage::{
     ChangeFeed, Clock, Database, OrganizationId, StorageError, Transaction, Versioned,
     VersionedCache,
@@ -62,6 +64,22 @@ pub struct PolicyService {
     ceilings: Cache<CeilingKey, Arc<CompiledCeiling>>,
     /// Edits of one organization wait for each other here, so that those of one node never have to try again.
     edits: Cache<OrganizationId, Arc<Mutex<()>>>,
+    compiles: Histogram,
+    newest: AtomicI64,
+}
+
+/// What a node knows of policies.
+#[derive(Clone, Debug)]
+pub struct PolicyUse {
+    /// How long it took to compile each policy, for decisions or to check a change.
+    pub compiles: HistogramSnapshot,
+    /// The newest version of all policies that were compiled, 0 for none. Versions are numbers of the database's
+    /// changes, the same on every node.
+    pub newest: i64,
+    /// How many compiled policies are in memory.
+    pub compiled: u64,
+    /// How the caches are used, by their names.
+    pub caches: [(&'static str, CacheUse); 2],
 }
 
 impl PolicyService {
@@ -72,9 +90,24 @@ impl PolicyService {
             compiled: Cache::new(MAX_ORGANIZATIONS),
             ceilings: Cache::new(MAX_CEILINGS),
             edits: Cache::new(MAX_ORGANIZATIONS),
+            compiles: Histogram::of_times(),
+            newest: AtomicI64::new(0),
             database,
             feed,
             clock,
+        }
+    }
+
+    /// What this node knows of policies.
+    pub fn usage(&self) -> PolicyUse {
+        PolicyUse {
+            compiles: self.compiles.snapshot(),
+            newest: self.newest.load(Ordering::Relaxed),
+            compiled: self.compiled.len() as u64,
+            caches: [
+                ("policies", self.current.usage()),
+                ("ceilings", CacheUse::of(&self.ceilings)),
+            ],
         }
     }
 
@@ -169,8 +202,8 @@ impl PolicyService {
         } else {
             let document = store::document(&mut tx, organization).await?;
             drop(tx);
-            let compiled = Arc::new(compile_aside(document, policy_version).await?);
-            self.compiled.insert(organization, compiled.clone());
+            let compiled = Arc::new(self.compile(document, policy_version).await?);
+            self.keep(organization, compiled.clone());
             compiled
         };
         Ok(Some(Versioned {
@@ -178,6 +211,20 @@ impl PolicyService {
             version,
             value,
         }))
+    }
+
+    async fn compile(
+        &self,
+        document: PolicyDocument,
+        version: i64,
+    ) -> Result<PolicySnapshot, CompileError> {
+        let _timer = self.compiles.time();
+        compile_aside(document, version).await
+    }
+
+    fn keep(&self, organization: OrganizationId, compiled: Arc<PolicySnapshot>) {
+        self.newest.fetch_max(compiled.version(), Ordering::Relaxed);
+        self.compiled.insert(organization, compiled);
     }
 
     fn ceiling(

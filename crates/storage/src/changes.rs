@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::metrics::Counter;
 use crate::{Conn, Database, OrganizationId, StorageError, execute, fetch_all, fetch_one};
 
 /// Stamps the organization with the next version. Call it last in the transaction: it serializes with other changes
@@ -84,6 +85,10 @@ pub struct ChangeProgress {
     pub version: i64,
     /// How long ago it last knew that there was no newer one that it had not seen.
     pub confirmed_ago: Duration,
+    /// How many changes of organizations it has seen since it started.
+    pub changes: u64,
+    /// How often it asked since then and got no answer.
+    pub failures: u64,
 }
 
 /// This node's knowledge of changes.
@@ -100,6 +105,8 @@ pub struct ChangeFeed {
     position: AtomicI64,
     /// Only organizations that changed since the start: an entry read after it is current without one.
     versions: RwLock<HashMap<OrganizationId, i64>>,
+    changes: Counter,
+    failures: Counter,
 }
 
 impl ChangeFeed {
@@ -123,6 +130,8 @@ impl ChangeFeed {
             seen: Mutex::new(seen),
             position: AtomicI64::new(seen),
             versions: RwLock::default(),
+            changes: Counter::default(),
+            failures: Counter::default(),
         });
         tokio::spawn(poll(Arc::downgrade(&feed)));
         Ok(feed)
@@ -134,12 +143,19 @@ impl ChangeFeed {
         versions.get(&organization).copied().unwrap_or(0)
     }
 
+    /// The longest time for which cached entries are trusted without a successful poll.
+    pub fn bound(&self) -> Duration {
+        self.bound
+    }
+
     /// How far this node has caught up.
     pub fn progress(&self) -> ChangeProgress {
         let confirmed = self.confirmed.load(Ordering::Acquire);
         ChangeProgress {
             version: self.position.load(Ordering::Relaxed),
             confirmed_ago: Duration::from_millis(self.elapsed_millis().saturating_sub(confirmed)),
+            changes: self.changes.get(),
+            failures: self.failures.get(),
         }
     }
 
@@ -183,6 +199,7 @@ impl ChangeFeed {
             };
             if let Some((_, newest)) = changed.last() {
                 *seen = *newest;
+                self.changes.add(changed.len() as u64);
                 self.position.store(*newest, Ordering::Relaxed);
                 let mut versions = self
                     .versions
@@ -193,9 +210,12 @@ impl ChangeFeed {
             self.confirmed.fetch_max(asked, Ordering::Release);
             Ok(())
         };
-        tokio::time::timeout(self.bound, asking)
-            .await
-            .map_err(|_| StorageError::Stale)?
+        let answer = tokio::time::timeout(self.bound, asking).await;
+        let answer = answer.unwrap_or(Err(StorageError::Stale));
+        if answer.is_err() {
+            self.failures.increment();
+        }
+        answer
     }
 
     fn is_fresh(&self) -> bool {

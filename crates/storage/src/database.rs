@@ -11,6 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use crate::metrics::PoolUse;
 use crate::{Conn, StorageError};
 
 /// Which engine a database runs on.
@@ -173,6 +174,18 @@ impl Database {
         })
     }
 
+    /// How its connections are used.
+    pub fn pools(&self) -> Vec<PoolUse> {
+        match &self.pools {
+            Pools::Sqlite {
+                readers, writer, ..
+            } => {
+                vec![usage("read", readers), usage("write", writer)]
+            }
+            Pools::Postgres(pool) => vec![usage("all", pool)],
+        }
+    }
+
     /// Closes all connections once they are returned.
     pub async fn close(&self) {
         match &self.pools {
@@ -201,6 +214,15 @@ impl Database {
             }
             Pools::Postgres(pool) => postgres.run(pool).await,
         }
+    }
+}
+
+fn usage<D: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<D>) -> PoolUse {
+    PoolUse {
+        name,
+        open: pool.size().into(),
+        idle: pool.num_idle() as u64,
+        max: pool.options().get_max_connections().into(),
     }
 }
 

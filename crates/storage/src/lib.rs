@@ -11,6 +11,7 @@
 //! | [`changes`] | [`ChangeFeed`]: which organizations changed, and since when this node knows |
 //! | [`versioned_cache`] | [`VersionedCache`]: cached rows that are never older than the feed allows |
 //! | [`nodes`] | [`Heartbeat`], [`list_nodes`]: the servers on this database, and how far each has caught up |
+//! | [`metrics`] | counters and histograms, and how caches and pools are used |
 //! | [`clock`], [`timestamp`], [`ids`] | time and identifiers, passed in so that tests own them |
 //! | [`error`] | [`StorageError`] |
 //!
@@ -35,6 +36,7 @@ pub mod durability;
 pub mod error;
 pub mod group_writer;
 pub mod ids;
+pub mod metrics;
 pub mod migrations;
 pub mod nodes;
 #[cfg(any(test, feature = "testing"))]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use quick_cache::sync::Cache;
 
+use crate::metrics::CacheUse;
 use crate::{ChangeFeed, OrganizationId, StorageError};
 
 /// A value with the organization it belongs to and the organization's version at the time it was read.
@@ -61,6 +62,11 @@ impl<K: Eq + Hash + Clone, V> VersionedCache<K, V> {
                 .remove_if(key, |cached| !self.is_current(cached));
         }
         Err(StorageError::Stale.into())
+    }
+
+    /// How it is used.
+    pub fn usage(&self) -> CacheUse {
+        CacheUse::of(&self.entries)
     }
 
     fn is_current(&self, entry: &Versioned<V>) -> bool {

@@ -16,6 +16,7 @@ use storage::{ChangeFeed, Clock, Database, OrganizationId, SessionId, Versioned}
 use crate::audiences::KnownOrigins;
 use crate::claims::{Claims, ClaimsError, Client, Descent, Occasion, SignedToken};
 use crate::metadata::PublicUrl;
+use crate::metrics::Steps;
 use crate::refusals;
 use crate::renewal::FailedRenewals;
 use crate::revocation::Revocations;
@@ -108,6 +109,7 @@ pub struct TokenIssuer {
     pub(crate) feed: Arc<ChangeFeed>,
     pub(crate) rings: Rings,
     pub(crate) recorder: Recorder,
+    pub(crate) steps: Arc<Steps>,
     pub(crate) revocations: Revocations,
     pub(crate) snapshots: Snapshots,
     pub(crate) refusals: Arc<RefusalLog>,
@@ -206,7 +208,12 @@ impl TokenIssuer {
             check_scope_is_carried(ring, &grant)?;
         }
         let claims = self.claims(ring, Client::of(caller), grant).await?;
-        Ok(claims.sign(ring)?)
+        Ok(self.sign(claims, ring)?)
+    }
+
+    pub(crate) fn sign(&self, claims: Claims, ring: &Ring) -> Result<SignedToken, ClaimsError> {
+        let _timer = self.steps.sign.time();
+        claims.sign(ring)
     }
 
     /// The keys and audiences of an organization; `None` when there is none of this name.
@@ -238,6 +245,7 @@ impl TokenIssuer {
         issuer: &'i OrganizationIssuer,
         request: GrantRequest,
     ) -> Result<(&'i Ring, Grant), IssueError> {
+        let _timer = self.steps.decide.time();
         let ring = issuer.ring(&request.audience);
         let limits = ring.map(|ring| &ring.audience.limits);
         match (self.policy.decide(caller, limits, request).await?, ring) {
@@ -254,6 +262,7 @@ impl TokenIssuer {
         ring: &Ring,
         request: GrantRequest,
     ) -> Result<Grant, IssueError> {
+        let _timer = self.steps.decide.time();
         let limits = Some(&ring.audience.limits);
         match self.policy.decide(caller, limits, request).await? {
             Decision::Granted(grant) => Ok(grant),

@@ -27,6 +27,7 @@
 //! | `revocation` | what is void before its time |
 //! | [`snapshot`] | the same for verifiers, signed |
 //! | [`templates`] | claim templates: the payload in its consumer's form |
+//! | [`metrics`] | how long the steps of issuing take, and what waits |
 //! | [`metadata`] | the discovery documents |
 //! | [`services`] | [`Services`]: everything that API, console and command line call, built in one place |
 
@@ -40,6 +41,7 @@ pub mod explain;
 pub mod installation_keys;
 pub mod issuance;
 pub mod metadata;
+pub mod metrics;
 pub mod playground;
 mod refusals;
 pub mod renewal;

@@ -261,7 +261,7 @@ impl TokenIssuer {
         let client = Client::of(caller);
         let place = (held.next, Descent::Renewal(held.chain));
         let claims = self.claims_of(ring, client, grant, place).await?;
-        Ok(claims.sign(ring)?)
+        Ok(self.sign(claims, ring)?)
     }
 
     /// Somebody was faster: the session was renewed or revoked since it was read.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use key_admin::cutoffs::{self, CutoffKind, CutoffTarget};
 use quick_cache::sync::Cache;
 use serde_json::Value;
+use storage::metrics::CacheUse;
 use storage::{Database, OrganizationId, StorageError, Timestamp};
 
 use crate::sessions::{Session, canonical, issued_millis};
@@ -36,6 +37,10 @@ impl Revocations {
         Self {
             cache: Cache::new(MAX_ORGANIZATIONS),
         }
+    }
+
+    pub(crate) fn usage(&self) -> CacheUse {
+        CacheUse::of(&self.cache)
     }
 
     /// The cutoffs at this version or a later one.

@@ -12,6 +12,7 @@ use key_admin::sealing::{CannotOpen, CannotSeal, Sealer};
 use key_admin::{Organization, Slug};
 use secrecy::SecretSlice;
 use serde_json::json;
+use storage::metrics::CacheUse;
 use storage::{
     AudienceId, ChangeFeed, Database, OrganizationId, StorageError, Timestamp, Versioned,
     VersionedCache,
@@ -352,6 +353,11 @@ impl Rings {
             public_url,
             cache: VersionedCache::new(feed, MAX_ORGANIZATIONS),
         }
+    }
+
+    /// How the cache is used.
+    pub(crate) fn usage(&self) -> CacheUse {
+        self.cache.usage()
     }
 
     /// The database behind it.

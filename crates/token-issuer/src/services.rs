@@ -26,6 +26,7 @@ use crate::audiences::{
 use crate::installation_keys::InstallationKeys;
 use crate::issuance::TokenIssuer;
 use crate::metadata::PublicUrl;
+use crate::metrics::Steps;
 use crate::renewal::FailedRenewals;
 use crate::revocation::Revocations;
 use crate::rings::{Rings, StartError};
@@ -187,12 +188,19 @@ impl Services {
             feed.clone(),
             clock.clone(),
         ));
-        let recorder = Recorder::start(database.clone(), hasher.clone(), keys.counter().clone());
+        let steps = Arc::new(Steps::new());
+        let recorder = Recorder::start(
+            database.clone(),
+            hasher.clone(),
+            keys.counter().clone(),
+            steps.clone(),
+        );
         let issuer = TokenIssuer {
             database: database.clone(),
             feed: feed.clone(),
             rings,
             recorder,
+            steps,
             revocations: Revocations::new(),
             snapshots: Snapshots::new(),
             refusals: keys.refusals().clone(),

@@ -114,7 +114,7 @@ pub(crate) fn token_not_active() -> Problem {
         "token_not_active",
         "Present an active session token: `Authorization: Bearer eyJ…`.",
     )
-    .wants_session_token()
+    .wants_bearer_token()
 }
 
 /// The page may not renew tokens.

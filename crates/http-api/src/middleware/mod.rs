@@ -68,6 +68,8 @@ pub async fn finish(State(state): State<ApiState>, mut request: Request, next: N
         answered: false,
     };
     let response = next.run(request).instrument(log.span.clone()).await;
+    let asked = (&method, route.as_str());
+    state.metrics.answered(asked, started, &response);
     let mut response = as_problem(response, &id);
     headers::complete(&mut response, &state, &id);
     log.answered(response.status());

@@ -15,6 +15,7 @@ use token_issuer::{PublicUrl, ServiceSettings, Services};
 use tower::ServiceExt;
 
 use super::*;
+use crate::metrics::MetricsAccess;
 use crate::router::surrounded;
 use crate::state::ApiSettings;
 
@@ -32,6 +33,10 @@ async fn state(database: storage::Database) -> ApiState {
     let settings = ApiSettings {
         request_timeout: Duration::from_millis(50),
         trusted_proxies: Vec::new(),
+        metrics: MetricsAccess {
+            token: None,
+            allow: Vec::new(),
+        },
         development: false,
     };
     ApiState::new(Arc::new(services.await.unwrap()), settings)

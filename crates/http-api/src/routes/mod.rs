@@ -9,6 +9,7 @@ pub mod docs;
 pub mod embed;
 pub mod embed_tokens;
 pub mod health;
+pub mod metrics;
 pub mod oauth;
 pub mod organization;
 pub mod policy;

@@ -5,7 +5,7 @@ use axum::extract::State;
 use policy::GrantRequest;
 use policy::operations::markers;
 use serde::{Deserialize, Serialize};
-use token_issuer::{IssueError, IssuedToken};
+use token_issuer::IssuedToken;
 use utoipa::ToSchema;
 
 use super::session_tokens::{
@@ -71,10 +71,10 @@ pub enum SessionTokenResult {
 }
 
 impl SessionTokenResult {
-    fn new(issued: Result<IssuedToken, IssueError>, request_id: &str) -> Result<Self, Problem> {
+    fn new(issued: Result<IssuedToken, Problem>, request_id: &str) -> Result<Self, Problem> {
         Ok(match issued {
             Ok(issued) => Self::Token(SessionToken::new(&issued)?),
-            Err(error) => Self::Problem(Problem::from(error).body(request_id)),
+            Err(problem) => Self::Problem(problem.body(request_id)),
         })
     }
 }
@@ -115,7 +115,11 @@ pub async fn issue_session_token_batch(
         .issue_session_tokens(&caller.issuing(), requests, &origin)
         .await?;
     let results = issued.into_iter();
-    let results = results.map(|issued| SessionTokenResult::new(issued, &origin.request_id));
+    let results = results.map(|issued| {
+        let issued = issued.map_err(Problem::from);
+        state.metrics.batched(issued.as_ref().err());
+        SessionTokenResult::new(issued, &origin.request_id)
+    });
     Ok(Json(SessionTokenBatch {
         results: results.collect::<Result<_, _>>()?,
     }))

@@ -1,6 +1,7 @@
 //! Configuration: flags over environment (`JETON_…`) over a TOML file over defaults. The one place that reads the
 //! environment.
 
+mod metrics;
 mod profile;
 mod secret;
 mod single_sign_on;
@@ -15,6 +16,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use ipnet::IpNet;
 use key_admin::sign_in::SignInSettings;
 use key_admin::{KeyAdminSettings, MasterSecrets};
+use metrics::MetricsSettings;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use single_sign_on::ConfiguredProvider;
@@ -61,6 +63,7 @@ pub(crate) struct Config {
     /// How many days after its end a session is forgotten.
     pub(crate) session_retention_days: u32,
     pub(crate) log: LogSettings,
+    pub(crate) metrics: MetricsSettings,
     pub(crate) keys: KeyAdminSettings,
     /// The providers through which people may sign in to the console.
     pub(crate) single_sign_on: Vec<ConfiguredProvider>,
@@ -115,6 +118,7 @@ impl Default for Config {
             staleness_bound_seconds: 2,
             session_retention_days: 30,
             log: LogSettings::default(),
+            metrics: MetricsSettings::default(),
             keys: KeyAdminSettings::default(),
             single_sign_on: Vec::new(),
             development: false,
@@ -236,12 +240,14 @@ impl Config {
             .unwrap_or_else(|| "unnamed".to_owned())
     }
 
-    pub(crate) fn api_settings(&self) -> http_api::ApiSettings {
-        http_api::ApiSettings {
+    /// What the HTTP server goes by; reads the file of the metrics' token, if one is named.
+    pub(crate) fn api_settings(&self) -> Result<http_api::ApiSettings, String> {
+        Ok(http_api::ApiSettings {
             request_timeout: Duration::from_secs(self.request_timeout_seconds.into()),
             trusted_proxies: self.trusted_proxies.clone(),
+            metrics: self.metrics.access()?,
             development: self.development,
-        }
+        })
     }
 
     pub(crate) fn drain_delay(&self) -> Duration {
@@ -312,7 +318,7 @@ impl Config {
 }
 
 /// Settings that are text. figment would read digits in a variable as a number.
-const TEXTS: [&str; 7] = [
+const TEXTS: [&str; 9] = [
     "node_name",
     "public_url",
     "database_url",
@@ -320,6 +326,8 @@ const TEXTS: [&str; 7] = [
     "master_secret_file",
     "previous_master_secret",
     "previous_master_secret_file",
+    "metrics.token",
+    "metrics.token_file",
 ];
 
 fn is_node_name(name: &str) -> bool {
@@ -335,12 +343,18 @@ fn host_name() -> Option<String> {
         .find(|name| is_node_name(name))
 }
 
+fn is_text(name: &str) -> bool {
+    let name = name.replace("__", ".");
+    TEXTS.iter().any(|text| name.eq_ignore_ascii_case(text))
+}
+
 fn with_environment(sources: Figment) -> Figment {
     let others = Env::prefixed("JETON_")
-        .filter(|name| is_setting(name.as_str()) && !TEXTS.iter().any(|text| name == text))
+        .filter(|name| is_setting(name.as_str()) && !is_text(name.as_str()))
         .split("__");
     TEXTS.iter().fold(sources.merge(others), |sources, name| {
-        match Env::var(&format!("JETON_{}", name.to_ascii_uppercase())) {
+        let variable = name.to_ascii_uppercase().replace('.', "__");
+        match Env::var(&format!("JETON_{variable}")) {
             Some(text) => sources.merge((name, text)),
             None => sources,
         }

@@ -49,17 +49,28 @@ pub(crate) fn read_secret_file(file: &Path) -> Result<SecretString, String> {
     Ok(text.trim().into())
 }
 
+/// A secret: the setting of this name, or the content of the file that the setting beside it names.
+pub(super) fn one_of(
+    name: &str,
+    text: Option<&ConfiguredSecret>,
+    file: Option<&Path>,
+) -> Result<Option<SecretString>, String> {
+    match (text, file) {
+        (Some(_), Some(_)) => Err(format!("set {name} or {name}_file, not both")),
+        (Some(secret), None) => Ok(Some(secret.to_secret())),
+        (None, Some(file)) => read_secret_file(file).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
 /// A production master secret: the setting of this name, or the file that the setting beside it names.
 pub(super) fn master(
     name: &str,
     text: Option<&ConfiguredSecret>,
     file: Option<&Path>,
 ) -> Result<Option<MasterSecret>, String> {
-    let text = match (text, file) {
-        (Some(_), Some(_)) => return Err(format!("set {name} or {name}_file, not both")),
-        (Some(secret), None) => secret.to_secret(),
-        (None, Some(file)) => read_secret_file(file)?,
-        (None, None) => return Ok(None),
+    let Some(text) = one_of(name, text, file)? else {
+        return Ok(None);
     };
     let master = parse_master(&text).map_err(|fault| format!("{name}: {fault}"))?;
     Ok(Some(master))

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+use storage::metrics::{Histogram, HistogramSnapshot, SIZES};
 use storage::{Clock, Database, OrganizationId, StorageError, Timestamp};
 
 use crate::{ApiKeyId, KeyAdmin};
@@ -79,6 +80,7 @@ pub struct Activity {
     database: Database,
     clock: Arc<dyn Clock>,
     gathered: Mutex<Gathered>,
+    groups: Histogram,
 }
 
 impl Activity {
@@ -87,16 +89,28 @@ impl Activity {
             database,
             clock,
             gathered: Mutex::default(),
+            groups: Histogram::new(SIZES),
         }
     }
 
-    /// Counts tokens by the keys that asked for them.
+    /// The transactions in which this node has recorded tokens since it started, by how many tokens were in each.
+    pub fn groups(&self) -> HistogramSnapshot {
+        self.groups.snapshot()
+    }
+
+    /// Counts the tokens of one transaction by the keys that asked for them.
     pub fn issued(&self, tokens: impl Iterator<Item = (OrganizationId, ApiKeyId)>) {
         let (minute, hour) = (self.now_in(MINUTE_SECONDS), self.now_in(HOUR_SECONDS));
         let mut gathered = self.lock();
+        let mut size = 0;
         for (organization, key) in tokens {
             gathered.dropped += count_up(&mut gathered.minutes, (minute, organization, ISSUED), 1);
             count_up(&mut gathered.hours, (hour, organization, key), 1);
+            size += 1;
+        }
+        // A batch of which everything was refused records nothing.
+        if size > 0 {
+            self.groups.observe(size);
         }
     }
 

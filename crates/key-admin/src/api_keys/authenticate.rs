@@ -13,6 +13,7 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use quick_cache::sync::Cache;
 use secrecy::{ExposeSecret, SecretString};
+use storage::metrics::CacheUse;
 use storage::{
     ChangeFeed, Clock, Database, OrganizationId, StorageError, Timestamp, Versioned, VersionedCache,
 };
@@ -143,6 +144,13 @@ impl Authenticator {
             proofs: Cache::new(MAX_KEYS),
             refusals,
         })
+    }
+
+    pub(crate) fn caches(&self) -> [(&'static str, CacheUse); 2] {
+        [
+            ("key_proofs", CacheUse::of(&self.proofs)),
+            ("api_keys", self.records.usage()),
+        ]
     }
 
     /// Who presents this key, and may it act now? A refusal of a proven key leaves an audit event.

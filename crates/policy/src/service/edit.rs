@@ -8,7 +8,7 @@ use key_admin::audit::{self, Act, Deed};
 use serde_json::{Value, json};
 use storage::{OrganizationId, StorageError, record_change};
 
-use super::{PolicyError, PolicyService, compile_aside};
+use super::{PolicyError, PolicyService};
 use crate::{Change, CompileError, PolicyDiff, PolicyDocument, PolicySnapshot, store};
 
 /// Other edits that may come first before this one gives up.
@@ -138,7 +138,7 @@ impl PolicyService {
             audit::record(&mut tx, &*self.clock, organization, act, deed).await?;
             tx.commit().await?;
             let compiled = Arc::new(compiled.with_version(next));
-            self.compiled.insert(organization, compiled);
+            self.keep(organization, compiled);
             self.feed.catch_up().await;
             let diff = prepared.diff;
             return Ok(Edited {
@@ -167,7 +167,7 @@ impl PolicyService {
         let mut compiled = None;
         // A name that stands there twice is no difference, and still a fault.
         if after != before {
-            let checked = compile_aside(after.clone(), version).await;
+            let checked = self.compile(after.clone(), version).await;
             compiled = Some(checked.map_err(EditError::Invalid)?);
         }
         Ok(Prepared {

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::ChangeFeed;
+use crate::metrics::Counter;
 use crate::testing::on_both_engines;
 use crate::tests::{change, organization};
 use crate::{Database, StorageError, execute, fetch_one, hold_changes, record_change};
@@ -145,6 +146,8 @@ pub(crate) fn overdue(database: &Database) -> ChangeFeed {
         seen: Mutex::new(0),
         position: AtomicI64::new(0),
         versions: RwLock::default(),
+        changes: Counter::default(),
+        failures: Counter::default(),
     }
 }
 

@@ -163,7 +163,7 @@ impl TokenIssuer {
         };
         let place = (whole.part(), part);
         let claims = self.claims_of(ring, client, grant, place).await?;
-        Ok(claims.sign(ring).map_err(IssueError::from)?)
+        Ok(self.sign(claims, ring).map_err(IssueError::from)?)
     }
 
     async fn record_refusal(

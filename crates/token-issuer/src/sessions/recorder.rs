@@ -12,6 +12,7 @@ use super::row::{self, Row};
 use super::{AttributeHasher, store, usage};
 use crate::claims::SignedToken;
 use crate::issuance::Origin;
+use crate::metrics::{QueueUse, Steps};
 
 /// Why a token was not recorded. It is then not handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +61,7 @@ pub(crate) struct Recorder {
     database: Database,
     hasher: Arc<AttributeHasher>,
     activity: Arc<Activity>,
+    steps: Arc<Steps>,
 }
 
 impl Recorder {
@@ -67,6 +69,7 @@ impl Recorder {
         database: Database,
         hasher: Arc<AttributeHasher>,
         activity: Arc<Activity>,
+        steps: Arc<Steps>,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let groups = Groups {
@@ -79,6 +82,16 @@ impl Recorder {
             database,
             hasher,
             activity,
+            steps,
+        }
+    }
+
+    /// How many rows wait. Those that the writer has taken are not among them.
+    pub(crate) fn queue_use(&self) -> QueueUse {
+        let capacity = self.queue.max_capacity();
+        QueueUse {
+            waiting: capacity.saturating_sub(self.queue.capacity()) as u64,
+            capacity: capacity as u64,
         }
     }
 
@@ -88,6 +101,7 @@ impl Recorder {
         token: &SignedToken,
         origin: &Origin,
     ) -> Result<Recorded, RecordError> {
+        let _timer = self.steps.record.time();
         let row = Row::new(token, origin, &self.hasher).map_err(|_| RecordError::Refused)?;
         let (done, committed) = oneshot::channel();
         self.queue
@@ -144,6 +158,7 @@ impl Recorder {
         origin: &Origin,
         condition: Condition,
     ) -> Result<bool, RecordError> {
+        let _timer = self.steps.record.time();
         let rows = tokens
             .iter()
             .map(|token| Row::new(token, origin, &self.hasher));

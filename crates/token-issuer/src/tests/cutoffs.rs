@@ -65,8 +65,8 @@ fn asked() -> GrantRequest {
 #[tokio::test]
 async fn a_cutoff_of_any_kind_voids_what_fits_and_nothing_that_comes_later() {
     on_both_engines(|database| async move {
-        let app = App::renewing(database, json!({ "session_seconds": 36000 })).await;
-        app.has_policy(&policy()).await;
+        let app = Box::pin(App::renewing(database, json!({ "session_seconds": 36000 }))).await;
+        Box::pin(app.has_policy(&policy())).await;
         let hasher = app.services.issuer.hasher.of(app.organization.id).unwrap();
         let hash = json!({ "hmac": hasher.hash("person", &json!("p-1")) });
         let kid = jsonwebtoken::decode_header(text(&app.grants(asked()).await));
@@ -111,14 +111,14 @@ async fn a_cutoff_of_any_kind_voids_what_fits_and_nothing_that_comes_later() {
             let token = app.grants(asked()).await;
             if let Some(other) = &other {
                 app.cuts_off(other).await;
-                check(&app, text(&token)).await.unwrap();
+                Box::pin(check(&app, text(&token))).await.unwrap();
             }
             app.cuts_off(&fits).await;
             let why = format!("{fits:?}");
             Box::pin(app.is_void(&token, &why)).await;
             app.clock.advance_seconds(1);
             let later = app.grants(asked()).await;
-            check(&app, text(&later)).await.unwrap();
+            Box::pin(check(&app, text(&later))).await.unwrap();
             Box::pin(app.renews(text(&later))).await.unwrap();
         }
     })
