@@ -50,7 +50,8 @@ pub async fn record_refused(
     {
         let id = request_id.as_ref().map(|id| &*id.0);
         let why = (problem.code(), detail(*operation, problem));
-        record(&state, caller, (client, id), why).await;
+        // Boxed, because every request would carry it.
+        Box::pin(record(&state, caller, (client, id), why)).await;
     }
     response
 }

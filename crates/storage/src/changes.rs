@@ -164,7 +164,8 @@ impl ChangeFeed {
         if self.is_fresh() {
             return Ok(());
         }
-        if let Err(error) = self.refresh_unless(Self::is_fresh).await {
+        // Boxed, because it is rare, and part of every request.
+        if let Err(error) = Box::pin(self.refresh_unless(Self::is_fresh)).await {
             tracing::warn!(%error, "changes cannot be confirmed");
             return Err(StorageError::Stale);
         }

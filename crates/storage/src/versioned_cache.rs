@@ -48,6 +48,24 @@ impl<K: Eq + Hash + Clone, V> VersionedCache<K, V> {
         F: Future<Output = Result<Option<Versioned<V>>, E>>,
     {
         self.feed.confirm().await?;
+        if let Some(entry) = self.entries.get(key)
+            && self.is_current(&entry)
+        {
+            return Ok(Some(entry));
+        }
+        // Boxed: loads are rare and their futures large, and this one is part of every caller's.
+        Box::pin(self.load_current(key, load)).await
+    }
+
+    async fn load_current<E, F>(
+        &self,
+        key: &K,
+        load: impl Fn() -> F,
+    ) -> Result<Option<Arc<Versioned<V>>>, E>
+    where
+        E: From<StorageError>,
+        F: Future<Output = Result<Option<Versioned<V>>, E>>,
+    {
         // A second round is needed when this call joined a load that began before the change it must see.
         for _ in 0..MAX_ROUNDS {
             let entry = match self.entries.get_or_insert_async(key, fill(&load)).await {
@@ -82,8 +100,7 @@ async fn fill<V, E, F>(load: impl Fn() -> F) -> Result<Arc<Versioned<V>>, Option
 where
     F: Future<Output = Result<Option<Versioned<V>>, E>>,
 {
-    // Boxed: loads are rare and their futures large, and this one is part of every caller's.
-    match Box::pin(load()).await {
+    match load().await {
         Ok(Some(entry)) => Ok(Arc::new(entry)),
         Ok(None) => Err(None),
         Err(error) => Err(Some(error)),

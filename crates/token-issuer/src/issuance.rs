@@ -142,7 +142,8 @@ impl TokenIssuer {
         let issuer = self.issuer_of(caller.organization_slug()).await?;
         let signed = self.signed(caller, &issuer.value, grant, scope).await;
         if let Err(error) = &signed {
-            refusals::record(&self.refusals, caller, &origin, error).await;
+            // Boxed, because what is granted would carry it.
+            Box::pin(refusals::record(&self.refusals, caller, &origin, error)).await;
         }
         let token = signed?;
         let recorded = self.recorder.record(&token, &origin).await?;

@@ -25,6 +25,11 @@ pub async fn share_with_pages(
     if request.uri().path() != renewals::PATH {
         return next.run(request).await;
     }
+    // Boxed, because the others would carry it.
+    Box::pin(share(state, request, next)).await
+}
+
+async fn share(state: ApiState, request: Request, next: Next) -> Response {
     let page = authorized_page(&state, request.headers()).await;
     let mut response = match (is_preflight(&request), &page) {
         (false, _) => next.run(request).await,

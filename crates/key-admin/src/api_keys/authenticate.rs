@@ -242,15 +242,28 @@ impl Authenticator {
         client: IpAddr,
     ) -> Result<Arc<Versioned<KeyRecord>>, AuthenticateError> {
         let digest = self.digest(presented);
+        if let Some(proof) = self.proofs.get(&digest)
+            && let Some(record) = self.record(proof.id).await?
+            && self.still_proves(&proof, &record.value)
+        {
+            return Ok(record);
+        }
+        // Boxed, because most callers never get here and all would carry it.
+        Box::pin(self.prove_anew(digest, presented, client)).await
+    }
+
+    async fn prove_anew(
+        &self,
+        digest: [u8; 32],
+        presented: &PresentedKey,
+        client: IpAddr,
+    ) -> Result<Arc<Versioned<KeyRecord>>, AuthenticateError> {
         // Two rounds: the first may find a proof that a changed hash has made void.
         for _ in 0..2 {
             // However many requests present the same unproven key at once, one of them checks it.
             let proof = self
                 .proofs
-                .get_or_insert_async(&digest, async {
-                    // Boxed, because most callers never get here and all would carry it.
-                    Box::pin(self.check_secret(presented, client)).await
-                })
+                .get_or_insert_async(&digest, self.check_secret(presented, client))
                 .await?;
             match self.record(proof.id).await? {
                 Some(record) if self.still_proves(&proof, &record.value) => return Ok(record),

@@ -1,7 +1,7 @@
 //! Writes session rows, and answers when they are committed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use key_admin::Activity;
 use storage::{Database, GroupWriter, SessionId, StorageError};
@@ -48,6 +48,8 @@ const QUEUE: usize = 8192;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Rows in one transaction.
 const MAX_BATCH: usize = 512;
+/// How long a group waits for more rows at most. About as long as a commit takes.
+const MAX_GATHERING: Duration = Duration::from_millis(2);
 
 struct Pending {
     row: Row,
@@ -200,6 +202,7 @@ impl Groups {
     async fn write_all(mut self, mut waiting: mpsc::Receiver<Pending>) {
         let mut group = Vec::with_capacity(MAX_BATCH);
         while waiting.recv_many(&mut group, MAX_BATCH).await > 0 {
+            gather(&mut waiting, &mut group).await;
             let outcome = self.write(&group).await;
             // One row that the database refuses must not take the others with it.
             if outcome == Err(RecordError::Refused) && group.len() > 1 {
@@ -224,6 +227,20 @@ impl Groups {
         .await?;
         count(&self.activity, rows);
         Ok(())
+    }
+}
+
+/// Lets requests that are on their way catch this group: a commit costs as much as the rows of many. It goes on while
+/// requests come faster than they are looked for, which on an idle server is not at all, and for a bounded time.
+async fn gather(waiting: &mut mpsc::Receiver<Pending>, group: &mut Vec<Pending>) {
+    let started = Instant::now();
+    while group.len() < MAX_BATCH && started.elapsed() < MAX_GATHERING {
+        tokio::task::yield_now().await;
+        if waiting.is_empty() {
+            return;
+        }
+        let room = MAX_BATCH - group.len();
+        waiting.recv_many(group, room).await;
     }
 }
 
