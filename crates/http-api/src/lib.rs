@@ -11,7 +11,7 @@
 //! | [`problem`], [`errors`] | RFC 9457 answers; the one place where failures get their status |
 //! | [`refusals`] | what a known caller may not do, in the audit trail |
 //! | [`middleware`] | request ids, logs, timeouts, panics, headers |
-//! | [`server`] | connections: deadlines, draining |
+//! | [`server`] | connections: deadlines, how many there may be, draining |
 
 pub mod caller;
 pub mod client_address;
@@ -30,5 +30,5 @@ pub mod strict_json;
 
 pub use openapi::document;
 pub use router::service;
-pub use server::{Server, ServerSettings};
+pub use server::{ConnectionCounters, Deadline, Server, ServerSettings};
 pub use state::{ApiSettings, ApiState};
