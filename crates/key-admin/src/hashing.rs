@@ -1,5 +1,7 @@
 //! argon2id (RFC 9106), keyed with the server's pepper, in a pool that cannot starve the rest of the server.
 
+mod lane;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,9 +9,9 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::hmac;
+use lane::Lane;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 
 use crate::MasterSecret;
 use crate::random::{self, NoRandomness};
@@ -86,15 +88,19 @@ impl Pepper {
     }
 }
 
-/// Hashes queue here, at most this many; more would only time out.
-const MAX_WAITING: usize = 256;
+/// So many API keys are hashed or wait for it; more would only time out. One takes 0.3 ms at the default cost.
+const MAX_KEYS: usize = 256;
+/// So many passwords; one takes tens of milliseconds.
+const MAX_PASSWORDS: usize = 32;
 
-/// The pool. Half of the cores hash at most, so that the exchange keeps the other half.
+/// The pool, in two lanes with threads of their own: however many passwords are tried, API keys are checked, and the
+/// other way round. Half of the cores hash keys at most and a quarter passwords, at least one thread each, all of them at a
+/// lower priority than the exchange.
 #[derive(Clone, Debug)]
 pub struct Hasher {
     pepper: Arc<Pepper>,
-    threads: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
+    keys: Arc<Lane>,
+    passwords: Arc<Lane>,
     started: Arc<AtomicU64>,
 }
 
@@ -102,34 +108,45 @@ impl Hasher {
     /// A pool keyed with this pepper.
     pub fn new(pepper: Pepper) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let lane = |name, threads: usize, places| Arc::new(Lane::new(name, threads.max(1), places));
         Self {
             pepper: Arc::new(pepper),
-            threads: Arc::new(Semaphore::new((cores / 2).max(1))),
-            queue: Arc::new(Semaphore::new(MAX_WAITING)),
+            keys: lane("hash-keys", cores / 2, MAX_KEYS),
+            passwords: lane("hash-passwords", cores / 4, MAX_PASSWORDS),
             started: Arc::default(),
         }
     }
 
-    /// Hashes a secret under a fresh salt. The answer is a PHC string.
+    /// Hashes the secret of an API key under a fresh salt. The answer is a PHC string.
     pub async fn hash(&self, secret: SecretString, cost: HashCost) -> Result<String, HashError> {
-        let salt: [u8; 16] = random::bytes()?;
-        self.run(move |pepper| {
-            let argon2 = argon2(pepper, cost.params()?)?;
-            let hash = argon2.hash_password_with_salt(secret.expose_secret().as_bytes(), &salt);
-            hash.map(|hash| hash.to_string())
-                .map_err(|_| HashError::Cost)
+        let salt = random::bytes()?;
+        self.run(&self.keys, move |pepper| hash(pepper, &secret, &salt, cost))
+            .await
+    }
+
+    /// Does the secret of an API key belong to the PHC string? Compares in constant time.
+    pub async fn verify(&self, secret: SecretString, stored: Arc<str>) -> Result<bool, HashError> {
+        self.run(&self.keys, move |pepper| verify(pepper, &secret, &stored))
+            .await
+    }
+
+    /// Hashes a password at [`HashCost::PASSWORD`] under a fresh salt.
+    pub async fn hash_password(&self, password: SecretString) -> Result<String, HashError> {
+        let salt = random::bytes()?;
+        self.run(&self.passwords, move |pepper| {
+            hash(pepper, &password, &salt, HashCost::PASSWORD)
         })
         .await
     }
 
-    /// Does the secret belong to the PHC string? Compares in constant time.
-    pub async fn verify(&self, secret: SecretString, stored: Arc<str>) -> Result<bool, HashError> {
-        self.run(move |pepper| {
-            let stored = PasswordHash::new(&stored).map_err(|_| HashError::StoredHash)?;
-            let argon2 = argon2(pepper, Params::DEFAULT)?;
-            Ok(argon2
-                .verify_password(secret.expose_secret().as_bytes(), &stored)
-                .is_ok())
+    /// Does the password belong to the PHC string? Compares in constant time.
+    pub async fn verify_password(
+        &self,
+        password: SecretString,
+        stored: Arc<str>,
+    ) -> Result<bool, HashError> {
+        self.run(&self.passwords, move |pepper| {
+            verify(pepper, &password, &stored)
         })
         .await
     }
@@ -154,30 +171,36 @@ impl Hasher {
 
     async fn run<T: Send + 'static>(
         &self,
+        lane: &Lane,
         work: impl FnOnce(&[u8]) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let place = self
-            .queue
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| HashError::Overloaded)?;
-        let thread = self
-            .threads
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| HashError::Thread)?;
-        let pepper = self.pepper.clone();
-        self.started.fetch_add(1, Ordering::Relaxed);
-        // The permits live in the closure: a caller that goes away does not free a thread that still hashes.
-        tokio::task::spawn_blocking(move || {
-            let result = work(pepper.0.expose_secret());
-            drop((thread, place));
-            result
+        let (pepper, started) = (self.pepper.clone(), self.started.clone());
+        lane.run(move || {
+            started.fetch_add(1, Ordering::Relaxed);
+            work(pepper.0.expose_secret())
         })
         .await
-        .map_err(|_| HashError::Thread)?
     }
+}
+
+fn hash(
+    pepper: &[u8],
+    secret: &SecretString,
+    salt: &[u8; 16],
+    cost: HashCost,
+) -> Result<String, HashError> {
+    let argon2 = argon2(pepper, cost.params()?)?;
+    let hash = argon2.hash_password_with_salt(secret.expose_secret().as_bytes(), salt);
+    hash.map(|hash| hash.to_string())
+        .map_err(|_| HashError::Cost)
+}
+
+fn verify(pepper: &[u8], secret: &SecretString, stored: &str) -> Result<bool, HashError> {
+    let stored = PasswordHash::new(stored).map_err(|_| HashError::StoredHash)?;
+    let argon2 = argon2(pepper, Params::DEFAULT)?;
+    Ok(argon2
+        .verify_password(secret.expose_secret().as_bytes(), &stored)
+        .is_ok())
 }
 
 /// Was this PHC string made with another cost than the one configured now?
