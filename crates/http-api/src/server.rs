@@ -149,7 +149,7 @@ fn protocols() -> Builder<TokioExecutor> {
         .max_header_list_size(16 * 1024)
         .max_pending_accept_reset_streams(20)
         .max_local_error_reset_streams(100)
-        .initial_stream_window_size(64 * 1024)
+        .initial_stream_window_size(1024 * 1024)
         .initial_connection_window_size(1024 * 1024)
         .max_send_buf_size(watch::PIECE);
     builder
@@ -254,6 +254,7 @@ impl Acceptor {
                     () = &mut told_to_leave, if !leaves => {
                         leaves = true;
                         connection.as_mut().graceful_shutdown();
+                        look.as_mut().reset(Instant::now());
                     }
                     () = &mut look => match watch.look(Instant::now()) {
                         Ok(next) => look.as_mut().reset(next),

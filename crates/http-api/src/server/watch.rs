@@ -23,7 +23,7 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// A connection that is looked at this often is never found late.
+    /// A connection that is looked at this often is never found late: no deadline that begins meanwhile is nearer.
     pub(super) fn shortest(&self) -> Duration {
         self.head.min(self.body).min(self.answer)
     }
@@ -156,7 +156,11 @@ impl Watch {
     /// Which deadline has passed, if one has; otherwise, when to look again.
     pub(super) fn look(&self, now: Instant) -> Result<Instant, Deadline> {
         let state = self.state();
-        let mut next = now + self.patience.shortest();
+        let shortest = self.patience.shortest();
+        let mut next = match state.leaving_since {
+            Some(_) => now + shortest.min(LINGER),
+            None => now + shortest,
+        };
         let mut check = |since: Instant, patience: Duration, deadline: Deadline| {
             let until = since + patience;
             next = next.min(until);
@@ -374,5 +378,7 @@ mod tests {
         let _ticket = Ticket::begin(&watch, false, false);
         let now = Instant::now();
         assert_eq!(watch.look(now), Ok(now + seconds(10)));
+        watch.leave();
+        assert_eq!(watch.look(now), Ok(now + seconds(2)));
     }
 }
