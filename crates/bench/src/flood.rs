@@ -109,7 +109,7 @@ async fn beside(exchange: &Target, flood: Option<&Target>, load: Load) -> anyhow
         None => (exchanged.await?, 0.0),
     };
     let seconds = load.duration.as_secs_f64();
-    let millis = |per_cent| {
+    let millis = |per_cent: usize| {
         // The shortest latency that this many per cent of the answers did not exceed.
         let rank = (latencies.len() * per_cent).div_ceil(100).max(1);
         let latency = latencies
@@ -178,7 +178,7 @@ async fn login(server: &Server) -> anyhow::Result<Box<[u8]>> {
         server.address,
         form.len(),
     );
-    Ok((head + &form).into_bytes().into())
+    Ok((head + form.as_str()).into_bytes().into())
 }
 
 fn target(
