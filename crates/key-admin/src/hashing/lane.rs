@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::HashError;
 
@@ -49,29 +49,19 @@ impl Lane {
             .try_acquire_owned()
             .map_err(|_| HashError::Overloaded)?;
         let (answer, answered) = oneshot::channel();
-        let job = move || {
-            if !answer.is_closed() {
-                let result = catch_unwind(AssertUnwindSafe(work));
+        let job = Box::new(move || {
+            let result = (!answer.is_closed()).then(|| catch_unwind(AssertUnwindSafe(work)));
+            // The place goes with the job: a caller that goes away does not free a thread that still hashes. And whoever
+            // has an answer finds the place free.
+            drop(place);
+            if let Some(result) = result {
                 let _ = answer.send(result.unwrap_or(Err(HashError::Thread)));
             }
-        };
-        self.send(job, place)?;
-        answered.await.map_err(|_| HashError::Thread)?
-    }
-
-    fn send(
-        &self,
-        work: impl FnOnce() + Send + 'static,
-        place: OwnedSemaphorePermit,
-    ) -> Result<(), HashError> {
-        // The place goes with the job: a caller that goes away does not free a thread that still hashes.
-        let job = Box::new(move || {
-            work();
-            drop(place);
         });
         let jobs = self.jobs.get_or_init(|| self.start());
         let jobs = jobs.as_ref().ok_or(HashError::Thread)?;
-        jobs.send(job).map_err(|_| HashError::Thread)
+        jobs.send(job).map_err(|_| HashError::Thread)?;
+        answered.await.map_err(|_| HashError::Thread)?
     }
 
     fn start(&self) -> Option<Sender<Job>> {
