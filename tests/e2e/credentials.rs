@@ -25,7 +25,7 @@ fn with_wrong_secret(key: &str) -> String {
 
 /// CRC-32 (IEEE 802.3), bit by bit, in six base-62 digits: written again here so that the format is checked by
 /// something that is not the implementation.
-fn with_checksum(signed: &str) -> String {
+pub(crate) fn with_checksum(signed: &str) -> String {
     let mut crc = !0_u32;
     for byte in signed.bytes() {
         crc ^= u32::from(byte);

@@ -9,6 +9,7 @@
 //! | [`product`] | starts `jeton dev`, counts its session rows |
 //! | [`same_work`] | makes sure that both answer the same |
 //! | [`failures`] | drives the product with wrong keys, and prints one table |
+//! | [`flood`] | the exchange beside floods of wrong secrets and of logins |
 //! | [`wrong_keys`] | well-formed keys that prove nothing |
 //! | [`installation`] | an organization and a key of its own, and `jeton serve` with given settings |
 //! | [`argon2_step`] | the slow step of refusing a key, in this process |
@@ -24,6 +25,7 @@ mod decide;
 mod exchange;
 mod failure_report;
 mod failures;
+mod flood;
 mod http;
 mod installation;
 mod limit;
@@ -65,6 +67,8 @@ enum Command {
     Exchange(LoadArgs),
     /// Wrong API keys at `POST /v1/session-tokens`
     Failures(LoadArgs),
+    /// The main exchange at a fixed rate, beside floods of wrong secrets and of logins
+    Flood(LoadArgs),
     /// One decision, in this process, by the size of the policy
     Decide {
         /// How often each size has its turn
@@ -106,6 +110,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Exchange(args) => print(exchange::measure(&args)),
         Command::Failures(args) => print(failures::measure(&args)),
+        Command::Flood(args) => print(flood::measure(&args)),
         Command::Decide { rounds } => print(decide::measure(rounds)),
         // The runtime of the product.
         Command::Limit => Runtime::new()?.block_on(limit::run()),

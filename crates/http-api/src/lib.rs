@@ -12,7 +12,7 @@
 //! | [`refusals`] | what a known caller may not do, in the audit trail |
 //! | [`metrics`] | what the server tells its operator |
 //! | [`middleware`] | request ids, logs, timeouts, panics, headers |
-//! | [`server`] | connections: deadlines, draining |
+//! | [`server`] | connections: deadlines, how many there may be, draining |
 
 pub mod caller;
 pub mod client_address;
@@ -33,5 +33,5 @@ pub mod strict_json;
 pub use metrics::MetricsAccess;
 pub use openapi::document;
 pub use router::service;
-pub use server::{Server, ServerSettings};
-pub use state::{ApiSettings, ApiState};
+pub use server::{ConnectionCounters, Deadline, Server, ServerSettings};
+pub use state::{ApiSettings, ApiState, SharedState};

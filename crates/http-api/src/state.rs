@@ -1,3 +1,4 @@
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,6 +7,7 @@ use ipnet::IpNet;
 use token_issuer::Services;
 
 use crate::metrics::{MetricsAccess, RequestMetrics};
+use crate::server::ConnectionCounters;
 
 /// What an operator may set.
 #[derive(Clone, Debug)]
@@ -22,25 +24,36 @@ pub struct ApiSettings {
 
 /// What every handler can reach; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct ApiState {
+pub struct ApiState(Arc<SharedState>);
+
+/// What all clones of an [`ApiState`] share.
+#[derive(Debug)]
+pub struct SharedState {
     /// The services.
     pub services: Arc<Services>,
     /// See [`ApiSettings`].
-    pub settings: Arc<ApiSettings>,
+    pub settings: ApiSettings,
     /// What became of requests so far.
-    pub metrics: Arc<RequestMetrics>,
-    draining: Arc<AtomicBool>,
+    pub metrics: RequestMetrics,
+    /// What became of connections so far.
+    pub connections: Arc<ConnectionCounters>,
+    draining: AtomicBool,
 }
 
 impl ApiState {
-    /// The state of a server that is not draining.
-    pub fn new(services: Arc<Services>, settings: ApiSettings) -> Self {
-        Self {
-            metrics: Arc::new(RequestMetrics::new(services.clock.now())),
+    /// The state of a server that is not draining, and that counts its connections here.
+    pub fn new(
+        services: Arc<Services>,
+        settings: ApiSettings,
+        connections: Arc<ConnectionCounters>,
+    ) -> Self {
+        Self(Arc::new(SharedState {
+            metrics: RequestMetrics::new(services.clock.now()),
             services,
-            settings: Arc::new(settings),
-            draining: Arc::default(),
-        }
+            settings,
+            connections,
+            draining: AtomicBool::new(false),
+        }))
     }
 
     /// From now on, `/readyz` says no: load balancers send nobody else.
@@ -51,5 +64,13 @@ impl ApiState {
     /// Is the server about to stop?
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
+    }
+}
+
+impl Deref for ApiState {
+    type Target = SharedState;
+
+    fn deref(&self) -> &SharedState {
+        &self.0
     }
 }

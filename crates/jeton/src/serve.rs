@@ -101,7 +101,7 @@ pub(crate) async fn serve(
     let address = server.local_addr().map_err(Failure::server)?;
     let database = console.services.database.clone();
     warn_of_unsafe_settings(&database).await?;
-    let state = ApiState::new(console.services.clone(), api);
+    let state = ApiState::new(console.services.clone(), api, server.counters());
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(
         state.clone(),

@@ -1,15 +1,17 @@
 //! argon2id (RFC 9106), keyed with the server's pepper, in a pool that cannot starve the rest of the server.
 
+mod lane;
+
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::hmac;
+pub use lane::LaneUse;
+use lane::Lane;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::{Deserialize, Serialize};
-use storage::metrics::Counter;
-use tokio::sync::Semaphore;
 
 use crate::MasterSecret;
 use crate::random::{self, NoRandomness};
@@ -86,83 +88,71 @@ impl Pepper {
     }
 }
 
-/// Hashes queue here, at most this many; more would only time out.
-const MAX_WAITING: usize = 256;
+/// So many API keys are hashed or wait for it; more would only time out. One takes 0.3 ms at the default cost.
+const MAX_KEYS: usize = 256;
+/// So many passwords; one takes tens of milliseconds.
+const MAX_PASSWORDS: usize = 32;
 
-/// The pool. Half of the cores hash at most, so that the exchange keeps the other half.
+/// The pool, in two lanes with threads of their own: however many passwords are tried, API keys are checked, and the
+/// other way round. Half of the cores hash keys at most and a quarter passwords, at least one thread each, all of them at a
+/// lower priority than the exchange.
 #[derive(Clone, Debug)]
 pub struct Hasher {
     pepper: Arc<Pepper>,
-    threads: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
-    counts: Arc<HashCounts>,
-}
-
-#[derive(Debug, Default)]
-struct HashCounts {
-    started: Counter,
-    rejected: Counter,
-}
-
-/// How the pool is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HashPoolUse {
-    /// Hashes that are being computed now.
-    pub running: u64,
-    /// Hashes that wait for a thread.
-    pub waiting: u64,
-    /// The most that are computed at once.
-    pub threads: u64,
-    /// Hashes that were begun since the start.
-    pub started: u64,
-    /// Hashes that were refused since the start, because too many waited already.
-    pub rejected: u64,
+    keys: Arc<Lane>,
+    passwords: Arc<Lane>,
 }
 
 impl Hasher {
     /// A pool keyed with this pepper.
     pub fn new(pepper: Pepper) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let lane = |name, threads: usize, places| Arc::new(Lane::new(name, threads.max(1), places));
         Self {
             pepper: Arc::new(pepper),
-            threads: Arc::new(Semaphore::new(threads())),
-            queue: Arc::new(Semaphore::new(MAX_WAITING)),
-            counts: Arc::default(),
+            keys: lane("hash-keys", cores / 2, MAX_KEYS),
+            passwords: lane("hash-passwords", cores / 4, MAX_PASSWORDS),
         }
     }
 
-    /// How the pool is used. The figures are read one after the other, while hashes begin and end.
-    pub fn usage(&self) -> HashPoolUse {
-        let running = threads().saturating_sub(self.threads.available_permits());
-        let places = MAX_WAITING.saturating_sub(self.queue.available_permits());
-        HashPoolUse {
-            running: running as u64,
-            waiting: places.saturating_sub(running) as u64,
-            threads: threads() as u64,
-            started: self.counts.started.get(),
-            rejected: self.counts.rejected.get(),
-        }
+    /// How its lanes are used, by what they hash.
+    pub fn usage(&self) -> [(&'static str, LaneUse); 2] {
+        [
+            ("keys", self.keys.usage()),
+            ("passwords", self.passwords.usage()),
+        ]
     }
 
-    /// Hashes a secret under a fresh salt. The answer is a PHC string.
+    /// Hashes the secret of an API key under a fresh salt. The answer is a PHC string.
     pub async fn hash(&self, secret: SecretString, cost: HashCost) -> Result<String, HashError> {
-        let salt: [u8; 16] = random::bytes()?;
-        self.run(move |pepper| {
-            let argon2 = argon2(pepper, cost.params()?)?;
-            let hash = argon2.hash_password_with_salt(secret.expose_secret().as_bytes(), &salt);
-            hash.map(|hash| hash.to_string())
-                .map_err(|_| HashError::Cost)
+        let salt = random::bytes()?;
+        self.run(&self.keys, move |pepper| hash(pepper, &secret, &salt, cost))
+            .await
+    }
+
+    /// Does the secret of an API key belong to the PHC string? Compares in constant time.
+    pub async fn verify(&self, secret: SecretString, stored: Arc<str>) -> Result<bool, HashError> {
+        self.run(&self.keys, move |pepper| verify(pepper, &secret, &stored))
+            .await
+    }
+
+    /// Hashes a password at [`HashCost::PASSWORD`] under a fresh salt.
+    pub async fn hash_password(&self, password: SecretString) -> Result<String, HashError> {
+        let salt = random::bytes()?;
+        self.run(&self.passwords, move |pepper| {
+            hash(pepper, &password, &salt, HashCost::PASSWORD)
         })
         .await
     }
 
-    /// Does the secret belong to the PHC string? Compares in constant time.
-    pub async fn verify(&self, secret: SecretString, stored: Arc<str>) -> Result<bool, HashError> {
-        self.run(move |pepper| {
-            let stored = PasswordHash::new(&stored).map_err(|_| HashError::StoredHash)?;
-            let argon2 = argon2(pepper, Params::DEFAULT)?;
-            Ok(argon2
-                .verify_password(secret.expose_secret().as_bytes(), &stored)
-                .is_ok())
+    /// Does the password belong to the PHC string? Compares in constant time.
+    pub async fn verify_password(
+        &self,
+        password: SecretString,
+        stored: Arc<str>,
+    ) -> Result<bool, HashError> {
+        self.run(&self.passwords, move |pepper| {
+            verify(pepper, &password, &stored)
         })
         .await
     }
@@ -182,39 +172,37 @@ impl Hasher {
     /// How many hashes have been computed or compared since the start, running ones included. Almost all of the CPU
     /// time that strangers can cost is in them.
     pub fn hashes_started(&self) -> u64 {
-        self.counts.started.get()
+        self.usage().iter().map(|(_, lane)| lane.started).sum()
     }
 
     async fn run<T: Send + 'static>(
         &self,
+        lane: &Lane,
         work: impl FnOnce(&[u8]) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let place = self.queue.clone().try_acquire_owned().map_err(|_| {
-            self.counts.rejected.increment();
-            HashError::Overloaded
-        })?;
-        let thread = self
-            .threads
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|_| HashError::Thread)?;
         let pepper = self.pepper.clone();
-        self.counts.started.increment();
-        // The permits live in the closure: a caller that goes away does not free a thread that still hashes.
-        tokio::task::spawn_blocking(move || {
-            let result = work(pepper.0.expose_secret());
-            drop((thread, place));
-            result
-        })
-        .await
-        .map_err(|_| HashError::Thread)?
+        lane.run(move || work(pepper.0.expose_secret())).await
     }
 }
 
-fn threads() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    (cores / 2).max(1)
+fn hash(
+    pepper: &[u8],
+    secret: &SecretString,
+    salt: &[u8; 16],
+    cost: HashCost,
+) -> Result<String, HashError> {
+    let argon2 = argon2(pepper, cost.params()?)?;
+    let hash = argon2.hash_password_with_salt(secret.expose_secret().as_bytes(), salt);
+    hash.map(|hash| hash.to_string())
+        .map_err(|_| HashError::Cost)
+}
+
+fn verify(pepper: &[u8], secret: &SecretString, stored: &str) -> Result<bool, HashError> {
+    let stored = PasswordHash::new(stored).map_err(|_| HashError::StoredHash)?;
+    let argon2 = argon2(pepper, Params::DEFAULT)?;
+    Ok(argon2
+        .verify_password(secret.expose_secret().as_bytes(), &stored)
+        .is_ok())
 }
 
 /// Was this PHC string made with another cost than the one configured now?

@@ -4,6 +4,7 @@ use storage::Timestamp;
 
 use super::exposition::{Exposition, Format, Seconds, Unit};
 use super::process;
+use crate::server::{ConnectionCounters, Deadline};
 use crate::state::ApiState;
 
 /// All metrics of this server, in this format.
@@ -42,6 +43,37 @@ fn server(text: &mut Exposition, state: &ApiState) {
     );
     for (class, count) in state.metrics.classes() {
         requests.add(&[("status", class)], count);
+    }
+    connections(text, &state.connections);
+}
+
+fn connections(text: &mut Exposition, connections: &ConnectionCounters) {
+    text.gauge(
+        "jeton_connections",
+        "Connections of clients that are open.",
+        connections.open() as u64,
+    );
+    text.counter(
+        "jeton_connections_accepted_total",
+        "Connections that were let in.",
+        connections.accepted(),
+    );
+    text.counter(
+        "jeton_connections_refused_total",
+        "Connections that were closed at once, because their address had its share.",
+        connections.refused(),
+    );
+    text.counter(
+        "jeton_connections_evicted_total",
+        "Connections that were closed to make room for others.",
+        connections.evicted(),
+    );
+    let mut late = text.counters(
+        "jeton_connections_late_total",
+        "Connections that were closed because a deadline had passed.",
+    );
+    for deadline in Deadline::ALL {
+        late.add(&[("deadline", deadline.as_str())], connections.closed_by(deadline));
     }
 }
 
@@ -173,32 +205,36 @@ fn policies_and_changes(text: &mut Exposition, state: &ApiState) {
 }
 
 fn hashing(text: &mut Exposition, state: &ApiState) {
-    let pool = state.services.keys.hasher().usage();
-    text.gauge(
-        "jeton_hash_pool_running",
-        "Hashes of keys and passwords that are computed now.",
-        pool.running,
+    let lanes = state.services.keys.hasher().usage();
+    let mut running = text.gauges(
+        "jeton_hashes_running",
+        "Hashes that are computed now, of keys or of passwords.",
     );
-    text.gauge(
-        "jeton_hash_pool_threads",
+    for (lane, usage) in &lanes {
+        running.add(&[("of", lane)], usage.running);
+    }
+    let mut threads = text.gauges(
+        "jeton_hash_threads",
         "The most hashes that are computed at once.",
-        pool.threads,
     );
-    text.gauge(
-        "jeton_hash_pool_waiting",
-        "Hashes that wait for a thread.",
-        pool.waiting,
-    );
-    text.counter(
-        "jeton_hashes_total",
-        "Hashes that were begun.",
-        pool.started,
-    );
-    text.counter(
+    for (lane, usage) in &lanes {
+        threads.add(&[("of", lane)], usage.threads);
+    }
+    let mut waiting = text.gauges("jeton_hashes_waiting", "Hashes that wait for a thread.");
+    for (lane, usage) in &lanes {
+        waiting.add(&[("of", lane)], usage.waiting);
+    }
+    let mut begun = text.counters("jeton_hashes_total", "Hashes that were begun.");
+    for (lane, usage) in &lanes {
+        begun.add(&[("of", lane)], usage.started);
+    }
+    let mut rejected = text.counters(
         "jeton_hashes_rejected_total",
         "Hashes that were refused because too many waited.",
-        pool.rejected,
     );
+    for (lane, usage) in &lanes {
+        rejected.add(&[("of", lane)], usage.rejected);
+    }
 }
 
 fn database(text: &mut Exposition, state: &ApiState) {

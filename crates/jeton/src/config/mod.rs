@@ -54,6 +54,12 @@ pub(crate) struct Config {
     pub(crate) request_timeout_seconds: u32,
     /// How long a request's head may take, and how long a connection may idle.
     pub(crate) header_timeout_seconds: u32,
+    /// How long a client may take for each 64 KiB of an answer that it is behind.
+    pub(crate) write_timeout_seconds: u32,
+    /// The most connections at a time.
+    pub(crate) max_connections: u32,
+    /// The most connections of one address at a time.
+    pub(crate) max_connections_per_address: u32,
     /// How long `/readyz` says no before the server stops to take connections.
     pub(crate) drain_delay_seconds: u32,
     /// How long requests in flight get when the server stops.
@@ -113,6 +119,9 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             request_timeout_seconds: 10,
             header_timeout_seconds: 10,
+            write_timeout_seconds: 10,
+            max_connections: 10_000,
+            max_connections_per_address: 2_000,
             drain_delay_seconds: 0,
             drain_timeout_seconds: 10,
             staleness_bound_seconds: 2,
@@ -175,6 +184,13 @@ impl Config {
                 "header_timeout_seconds",
                 self.header_timeout_seconds,
                 1..=300,
+            ),
+            ("write_timeout_seconds", self.write_timeout_seconds, 1..=300),
+            ("max_connections", self.max_connections, 16..=1_000_000),
+            (
+                "max_connections_per_address",
+                self.max_connections_per_address,
+                1..=1_000_000,
             ),
             ("drain_timeout_seconds", self.drain_timeout_seconds, 0..=300),
             ("drain_delay_seconds", self.drain_delay_seconds, 0..=300),
@@ -259,9 +275,16 @@ impl Config {
     }
 
     pub(crate) fn server_settings(&self) -> http_api::ServerSettings {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         http_api::ServerSettings {
-            header_timeout: Duration::from_secs(self.header_timeout_seconds.into()),
-            drain_timeout: Duration::from_secs(self.drain_timeout_seconds.into()),
+            header_timeout: seconds(self.header_timeout_seconds),
+            body_timeout: seconds(self.request_timeout_seconds),
+            write_timeout: seconds(self.write_timeout_seconds),
+            drain_timeout: seconds(self.drain_timeout_seconds),
+            max_connections: count(self.max_connections),
+            max_connections_per_address: count(self.max_connections_per_address),
+            trusted_proxies: self.trusted_proxies.clone(),
         }
     }
 

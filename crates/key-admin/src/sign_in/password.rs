@@ -118,7 +118,7 @@ impl KeyAdmin {
             .map(|login| login.password_hash.as_str())
             .filter(|hash| *hash != NO_PASSWORD);
         let stored: Arc<str> = known.unwrap_or(NOBODYS_HASH).into();
-        let matches = self.hasher.verify(password, stored).await?;
+        let matches = self.hasher.verify_password(password, stored).await?;
         Ok(matches && known.is_some())
     }
 
@@ -286,7 +286,9 @@ mod tests {
         assert!(has_other_cost(NOBODYS_HASH, HashCost::API_KEY));
         let hasher = Hasher::new(Pepper::derived(&MasterSecret::parse(MASTER).unwrap()));
         for password in ["", "salt of nobody!!", "seven quiet otters"] {
-            let checked = hasher.verify(password.into(), NOBODYS_HASH.into()).await;
+            let checked = hasher
+                .verify_password(password.into(), NOBODYS_HASH.into())
+                .await;
             assert!(!checked.unwrap(), "{password}");
         }
     }

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Email, UserError};
 use crate::Slug;
-use crate::hashing::{HashCost, Hasher};
+use crate::hashing::Hasher;
 use crate::random::{self, NoRandomness};
 
 /// In the place of a hash: this user has no password. It is no PHC string, so nothing ever verifies against it.
@@ -34,7 +34,7 @@ impl HashedPassword {
     ) -> Result<Self, UserError> {
         check(&password)?;
         check_personal(&password, [email.local_part(), organization.as_str()])?;
-        Ok(Self(hasher.hash(password, HashCost::PASSWORD).await?))
+        Ok(Self(hasher.hash_password(password).await?))
     }
 
     /// For a user who has none and comes through a provider. What is stored is [`NO_PASSWORD`].
