@@ -27,6 +27,7 @@
 //! | `revocation` | what is void before its time |
 //! | [`snapshot`] | the same for verifiers, signed |
 //! | [`templates`] | claim templates: the payload in its consumer's form |
+//! | `unrecorded` | signing alone, to measure it |
 //! | [`metadata`] | the discovery documents |
 //! | [`services`] | [`Services`]: everything that API, console and command line call, built in one place |
 
@@ -55,6 +56,7 @@ pub mod snapshot;
 pub mod templates;
 #[cfg(test)]
 mod tests;
+mod unrecorded;
 
 pub use batch::BatchError;
 pub use checking::{
