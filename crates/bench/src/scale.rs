@@ -55,8 +55,7 @@ impl Axis {
 
     const fn sizes(self) -> &'static [u32] {
         match self {
-            Self::Keys => &[10, 1_000, 100_000],
-            Self::Rules => &[10, 1_000, 100_000],
+            Self::Keys | Self::Rules => &[10, 1_000, 100_000],
             Self::Organizations => &[1, 100, 10_000],
         }
     }
