@@ -18,8 +18,8 @@ use crate::server_process::{LOOK_EVERY, ServerProcess};
 /// The body of every request.
 pub(crate) const BODY: &str = r#"{"user":{"id":"user-42","roles":["viewer"],"attributes":{"tenant_id":"t-1"}},"audience":"default","ttl_seconds":900,"resources":[{"type":"dashboard","id":"sales"}]}"#;
 
-/// How long a server may take to start.
-pub(crate) const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a server may take to start; with ten thousand organizations it opens twenty thousand keys.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The running product.
 #[derive(Debug)]
