@@ -223,7 +223,7 @@ async fn what_is_remembered_is_found_and_what_changes_is_seen() {
             assert_eq!(after.since(&before, &named("entries")), 0, "{cache}");
             assert!(after.get(&named("entries")) >= 1.0, "{cache}");
         }
-        assert_eq!(after.since(&before, "jeton_hashes_total{}"), 0);
+        assert_eq!(after.since(&before, "jeton_hashes_total{of=keys}"), 0);
 
         let (_, other) = app.create_key(NewKey::default()).await;
         app.issue_with(&other, &asked()).await.issued();
@@ -232,7 +232,7 @@ async fn what_is_remembered_is_found_and_what_changes_is_seen() {
         assert_eq!(made.status, 201, "{}", made.text);
         app.issue(&asked()).await.issued();
         let changed = Reading::of(&app).await;
-        assert_eq!(changed.since(&after, "jeton_hashes_total{}"), 1);
+        assert_eq!(changed.since(&after, "jeton_hashes_total{of=keys}"), 1);
         let proofs = "jeton_cache_misses_total{cache=key_proofs}";
         assert!(changed.since(&after, proofs) >= 1);
         assert!(changed.since(&after, "jeton_changes_seen_total{}") >= 2);

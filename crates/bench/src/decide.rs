@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use key_admin::KeyCeiling;
 use policy::{
     AudienceLimits, Bearer, CompiledCeiling, Decision, GrantRequest, Identifier, PolicyDocument,
@@ -12,8 +12,8 @@ use policy::{
 use serde_json::{Value, json};
 
 use crate::output;
-use crate::report::median_of;
-use crate::usage::cpu_time;
+use crate::report::spread;
+use crate::usage::{REPEAT, nanos_each};
 
 /// Rules in one organization; the last line has many organizations with a small policy each.
 const SIZES: [Size; 5] = [
@@ -25,8 +25,6 @@ const SIZES: [Size; 5] = [
 ];
 /// Permissions of one role; a tenth of the roles inherit another one.
 const RULES_PER_ROLE: usize = 10;
-/// How long each kind of decision is repeated in one round; the operating system counts in hundredths of a second.
-const ROUND: Duration = Duration::from_secs(1);
 const LIMITS: AudienceLimits = AudienceLimits {
     default_ttl_seconds: 900,
     max_ttl_seconds: 3600,
@@ -81,7 +79,7 @@ pub(crate) async fn measure(rounds: u32) -> anyhow::Result<String> {
     }
     let mut table = format!(
         "{rounds} rounds of {} s for each figure; ns of CPU: median (lowest to highest)\n\n{:>8} {:>14} {:>14} {:>24} {:>24}",
-        ROUND.as_secs(),
+        REPEAT.as_secs(),
         "rules",
         "organizations",
         "compiled in ms",
@@ -95,20 +93,11 @@ pub(crate) async fn measure(rounds: u32) -> anyhow::Result<String> {
             case.size.rules,
             case.size.organizations,
             case.compiled_in.as_secs_f64() * 1e3,
-            spread(&case.decide),
-            spread(&case.access),
+            spread(&case.decide, 0),
+            spread(&case.access, 0),
         );
     }
     Ok(table)
-}
-
-fn spread(values: &[f64]) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(0.0, f64::max);
-    format!(
-        "{:.0} ({least:.0} to {most:.0})",
-        median_of(values.iter().copied())
-    )
 }
 
 impl Case {
@@ -151,7 +140,7 @@ impl Case {
     }
 
     fn round(&mut self) -> anyhow::Result<()> {
-        let decide = repeat(|number| {
+        let decide = nanos_each(|number| {
             let (policy, ceiling) = &self.policies[number % self.policies.len()];
             let request = self.requests[number % self.requests.len()].clone();
             matches!(
@@ -159,7 +148,7 @@ impl Case {
                 Decision::Granted(_)
             )
         })?;
-        let access = repeat(|number| {
+        let access = nanos_each(|number| {
             let (policy, _) = &self.policies[number % self.policies.len()];
             let (roles, resource) = &self.questions[number % self.questions.len()];
             let bearer = Bearer {
@@ -174,24 +163,8 @@ impl Case {
     }
 }
 
-/// ns of CPU for each time; every answer must be yes.
-fn repeat(ask: impl Fn(usize) -> bool) -> anyhow::Result<f64> {
-    let pid = std::process::id();
-    let before = cpu_time(pid)?;
-    let started = Instant::now();
-    let mut count = 0_u32;
-    while started.elapsed() < ROUND {
-        for _ in 0..1_000 {
-            ensure!(ask(count as usize), "a decision was not as expected");
-            count += 1;
-        }
-    }
-    let cpu = cpu_time(pid)?.saturating_sub(before);
-    Ok(cpu.as_secs_f64() * 1e9 / f64::from(count))
-}
-
 /// Roles with permissions of every form; the first role of each ten is inherited by the next.
-fn document(rules: usize) -> Value {
+pub(crate) fn document(rules: usize) -> Value {
     let roles = (0..rules.div_ceil(RULES_PER_ROLE)).map(|role| {
         let here = RULES_PER_ROLE.min(rules - role * RULES_PER_ROLE);
         let permissions = (0..here).map(|rule| match rule % 3 {

@@ -1,16 +1,11 @@
 //! Limit program and product, driven in turn.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use anyhow::ensure;
 
-use anyhow::{Context, ensure};
-
-use crate::load::Target;
 use crate::product::{self, Product};
 use crate::report::Report;
 use crate::scratch::Scratch;
-use crate::server_process::ServerProcess;
-use crate::{LoadArgs, output, same_work};
+use crate::{LoadArgs, limit, output, same_work};
 
 /// Measures, returns the table, leaves nothing behind.
 pub(crate) async fn measure(args: &LoadArgs) -> anyhow::Result<String> {
@@ -19,22 +14,20 @@ pub(crate) async fn measure(args: &LoadArgs) -> anyhow::Result<String> {
     let database_url = args.database_url.as_deref().unwrap_or(&embedded);
     let engine = product::prepare(database_url).await?;
     let product = Product::start(scratch.path(), database_url).await?;
-    let (limit_process, limit) = start_limit(&product.target)?;
+    let (limit_process, limit) = limit::start(&product.target)?;
     let asked = product.target.ask().await?;
     same_work::check(&limit.ask().await?, &asked)?;
 
     let (warm_up, load) = args.loads();
     limit.drive(warm_up).await?;
     let mut answered = 1 + i64::from(product.target.drive(warm_up).await?.answered()?);
-    let mut report = Report::default();
+    let mut report = Report::new("limit", ["product"]);
     for round in 1..=args.rounds {
         let of_limit = limit.drive(load).await?;
         let of_product = product.target.drive(load).await?;
         answered += i64::from(of_product.answered()?);
-        let [limit, product, ratio] = report.add(&of_limit, &of_product)?;
-        output::talk(&format!(
-            "round {round}: {limit:.1} and {product:.1} µs of CPU per request, ratio {ratio:.2}"
-        ));
+        let seen = report.add(&of_limit, &[&of_product])?;
+        output::talk(&format!("round {round}: {seen}"));
     }
     limit_process.stop().await?;
     product.stop().await?;
@@ -54,28 +47,4 @@ pub(crate) async fn measure(args: &LoadArgs) -> anyhow::Result<String> {
         args.seconds,
         report.table(),
     ))
-}
-
-/// Starts the limit program, which gets the very requests that the product gets.
-fn start_limit(product: &Target) -> anyhow::Result<(ServerProcess, Target)> {
-    let mut process = ServerProcess::start(
-        Command::new(std::env::current_exe()?)
-            .arg("limit")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped()),
-    )?;
-    let stdout = process.child().stdout.take();
-    let mut address = String::new();
-    BufReader::new(stdout.context("no standard output")?).read_line(&mut address)?;
-    let target = Target {
-        name: "the limit program",
-        pid: process.pid(),
-        address: address
-            .trim()
-            .parse()
-            .context("the limit program did not start")?,
-        requests: product.requests.clone(),
-        expected: product.expected,
-    };
-    Ok((process, target))
 }

@@ -69,10 +69,9 @@ impl FailureReport {
 impl Line {
     /// Says the round's CPU time per request.
     fn add(&mut self, round: &Round) -> anyhow::Result<f64> {
-        let answered = f64::from(round.answered()?);
-        let cpu = round.cpu.as_secs_f64() * 1e6 / answered;
+        let cpu = round.cpu_micros()?;
         self.cpu.push(cpu);
-        self.rates.push(answered / round.elapsed.as_secs_f64());
+        self.rates.push(round.rate()?);
         let count = |status| round.statuses.get(&status).copied().unwrap_or_default();
         self.refused_as_wrong += count(401);
         self.limited += count(429);
@@ -118,6 +117,7 @@ mod tests {
             cpu: Duration::from_millis(cpu_millis),
             resident_kib: 0,
             latencies: vec![Duration::ZERO; 100],
+            lateness: Vec::new(),
             statuses: BTreeMap::from([(status, 100)]),
         }
     }

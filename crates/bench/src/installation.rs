@@ -7,13 +7,18 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{bail, ensure};
 use key_admin::random;
 use serde_json::Value;
+use storage::SystemClock;
+use token_issuer::Services;
 
-use crate::product::{START_TIMEOUT, binary, is_ready};
+use crate::in_process;
+use crate::product::{self, START_TIMEOUT, binary, is_ready};
+use crate::scratch::Scratch;
 use crate::server_process::{LOOK_EVERY, ServerProcess};
 
 /// A database with an organization in it, and what its servers need to start.
@@ -21,6 +26,9 @@ use crate::server_process::{LOOK_EVERY, ServerProcess};
 pub(crate) struct Installation {
     directory: PathBuf,
     environment: Vec<(&'static str, String)>,
+    database_url: String,
+    /// The master secret's file.
+    master: PathBuf,
     /// The one API key there is.
     pub(crate) api_key: String,
 }
@@ -39,6 +47,8 @@ impl Installation {
         let password = secret_file(directory, "owner-password")?;
         let mut installation = Self {
             directory: directory.to_owned(),
+            database_url: database_url.to_owned(),
+            master: PathBuf::from(&master),
             environment: vec![
                 ("JETON_DATABASE_URL", database_url.to_owned()),
                 ("JETON_MASTER_SECRET_FILE", master),
@@ -59,10 +69,26 @@ impl Installation {
             .into_iter()
             .chain(owner),
         )?;
-        let key =
-            installation.run(["apikey", "create", "--name", "bench", "--output", "secret"])?;
+        let named = ["apikey", "create", "--name", "bench", "--output", "secret"];
+        let permissions = ["--permissions", "tokens:issue,policy:write"];
+        let key = installation.run(named.into_iter().chain(permissions))?;
         key.trim().clone_into(&mut installation.api_key);
         Ok(installation)
+    }
+
+    /// One of its own in a directory of this name, on an embedded database.
+    pub(crate) async fn create_embedded(scratch: &Scratch, name: &str) -> anyhow::Result<Self> {
+        let directory = scratch.directory(name)?;
+        let database_url = format!("sqlite:{}", directory.join("jeton.db").display());
+        product::prepare(&database_url).await?;
+        Self::create(&directory, &database_url)
+    }
+
+    /// Its services, in this process.
+    pub(crate) async fn services(&self) -> anyhow::Result<Services> {
+        let master = std::fs::read_to_string(&self.master)?;
+        let master = in_process::master_secret(master.trim())?;
+        in_process::open(&self.database_url, master, Arc::new(SystemClock)).await
     }
 
     /// Starts a server with further settings, and waits until it serves. Its log goes to a file of this name.

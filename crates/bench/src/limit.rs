@@ -3,6 +3,7 @@
 //! records nothing.
 
 use std::net::Ipv4Addr;
+use std::process::Command;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -20,7 +21,9 @@ use serde_json::{Map, Value, json};
 use storage::{Clock, SessionId, SystemClock, Timestamp};
 use tokio::net::TcpListener;
 
+use crate::load::Target;
 use crate::output;
+use crate::server_process::ServerProcess;
 
 #[derive(Debug, Deserialize)]
 struct Request {
@@ -79,6 +82,20 @@ struct Signer {
     issuer: String,
     /// The header, encoded, with the dot behind it.
     header: String,
+}
+
+/// Starts it as a process of its own; it gets the very requests that the product gets.
+pub(crate) fn start(product: &Target) -> anyhow::Result<(ServerProcess, Target)> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let (process, address) = ServerProcess::start_and_hear(command.arg("limit"))?;
+    let target = Target {
+        name: "the limit program",
+        pid: process.pid(),
+        address,
+        requests: product.requests.clone(),
+        expected: product.expected,
+    };
+    Ok((process, target))
 }
 
 /// Serves until it is killed. The first line on standard output is its address.

@@ -1,4 +1,7 @@
-//! The load driver: each connection sends its next request when it has the answer to the last one.
+//! The load driver: each connection sends its next request when it has the answer to the last one. [`paced`] sends them
+//! at given times instead.
+
+pub(crate) mod paced;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,6 +13,9 @@ use tokio::task::JoinSet;
 
 use crate::http::Connection;
 use crate::usage;
+
+/// More than any run takes.
+const FOREVER: Duration = Duration::from_hours(24);
 
 /// How hard, and how long.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +47,8 @@ pub(crate) struct Round {
     pub(crate) resident_kib: u32,
     /// One per answer, shortest first.
     pub(crate) latencies: Vec<Duration>,
+    /// How much later than due requests were sent, shortest first; nothing where none was due at a time.
+    pub(crate) lateness: Vec<Duration>,
     /// How many answers had each status.
     pub(crate) statuses: BTreeMap<u16, u32>,
 }
@@ -49,6 +57,7 @@ pub(crate) struct Round {
 #[derive(Debug, Default)]
 struct Seen {
     latencies: Vec<Duration>,
+    lateness: Vec<Duration>,
     statuses: BTreeMap<u16, u32>,
     failures: u32,
     first_failure: Option<String>,
@@ -57,19 +66,44 @@ struct Seen {
 impl Target {
     /// Drives the server for a while. Any answer that is not expected is an error.
     pub(crate) async fn drive(&self, load: Load) -> anyhow::Result<Round> {
-        let mut connections = Vec::new();
-        for _ in 0..load.connections {
-            connections.push(Connection::open(self.address).await?);
+        // Each connection takes every n-th request, so that no two send the same one at once.
+        let step = usize::from(load.connections);
+        self.observe(load.connections, |target, connection, number, started| {
+            let turn = (number..).step_by(step);
+            target.send_until(started + load.duration, connection, turn)
+        })
+        .await
+    }
+
+    /// Sends each request once.
+    pub(crate) async fn drive_once(&self, connections: u16) -> anyhow::Result<Round> {
+        let step = usize::from(connections);
+        let all = self.requests.len();
+        self.observe(connections, |target, connection, number, started| {
+            let turn = (number..all).step_by(step);
+            target.send_until(started + FOREVER, connection, turn)
+        })
+        .await
+    }
+
+    /// Runs one task for each connection, numbered from zero and told when all of them began, and adds up what they saw.
+    async fn observe<F>(
+        &self,
+        connections: u16,
+        task: impl Fn(Self, Connection, usize, Instant) -> F,
+    ) -> anyhow::Result<Round>
+    where
+        F: Future<Output = Seen> + Send + 'static,
+    {
+        let mut open = Vec::new();
+        for _ in 0..connections {
+            open.push(Connection::open(self.address).await?);
         }
         let cpu_before = usage::cpu_time(self.pid)?;
         let started = Instant::now();
-        let until = started + load.duration;
         let mut running = JoinSet::new();
-        for (number, connection) in connections.into_iter().enumerate() {
-            // Each connection takes every n-th request, so that no two send the same one at once.
-            let step = usize::from(load.connections);
-            let turn = (number..).step_by(step);
-            running.spawn(self.clone().send_until(until, connection, turn));
+        for (number, connection) in open.into_iter().enumerate() {
+            running.spawn(task(self.clone(), connection, number, started));
         }
         let mut all = Seen::default();
         while let Some(seen) = running.join_next().await {
@@ -86,11 +120,13 @@ impl Target {
             );
         }
         all.latencies.sort_unstable();
+        all.lateness.sort_unstable();
         Ok(Round {
             elapsed,
             cpu,
             resident_kib: usage::resident_kib(self.pid)?,
             latencies: all.latencies,
+            lateness: all.lateness,
             statuses: all.statuses,
         })
     }
@@ -124,8 +160,7 @@ impl Target {
             match connection.send(self.request(number)).await {
                 Ok(answer) if self.expected.contains(&answer.status) => {
                     let answered = Instant::now();
-                    seen.latencies.push(answered - sent);
-                    *seen.statuses.entry(answer.status).or_default() += 1;
+                    seen.answered(answer.status, answered - sent);
                     sent = answered;
                     continue;
                 }
@@ -142,8 +177,14 @@ impl Target {
 }
 
 impl Seen {
+    fn answered(&mut self, status: u16, latency: Duration) {
+        self.latencies.push(latency);
+        *self.statuses.entry(status).or_default() += 1;
+    }
+
     fn add(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
+        self.lateness.extend(other.lateness);
         for (status, count) in other.statuses {
             *self.statuses.entry(status).or_default() += count;
         }
@@ -171,12 +212,26 @@ impl Round {
         }
     }
 
+    /// Answers per second.
+    pub(crate) fn rate(&self) -> anyhow::Result<f64> {
+        Ok(f64::from(self.answered()?) / self.elapsed.as_secs_f64())
+    }
+
+    /// The server's CPU time per request, in µs.
+    pub(crate) fn cpu_micros(&self) -> anyhow::Result<f64> {
+        Ok(self.cpu.as_secs_f64() * 1e6 / f64::from(self.answered()?))
+    }
+
     /// The shortest latency that this many per cent of the answers did not exceed.
     pub(crate) fn percentile(&self, per_cent: usize) -> anyhow::Result<Duration> {
-        let rank = (self.latencies.len() * per_cent).div_ceil(100).max(1);
-        let latency = self.latencies.get(rank - 1);
-        latency.copied().context("no request was answered")
+        percentile(&self.latencies, per_cent).context("no request was answered")
     }
+}
+
+/// Of sorted times, the shortest that this many per cent do not exceed.
+pub(crate) fn percentile(sorted: &[Duration], per_cent: usize) -> Option<Duration> {
+    let rank = (sorted.len() * per_cent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied()
 }
 
 #[cfg(test)]
@@ -189,6 +244,7 @@ mod tests {
             cpu: Duration::ZERO,
             resident_kib: 0,
             latencies: latencies.map(Duration::from_micros).collect(),
+            lateness: Vec::new(),
             statuses: BTreeMap::new(),
         }
     }

@@ -18,14 +18,16 @@ use crate::server_process::{LOOK_EVERY, ServerProcess};
 /// The body of every request.
 pub(crate) const BODY: &str = r#"{"user":{"id":"user-42","roles":["viewer"],"attributes":{"tenant_id":"t-1"}},"audience":"default","ttl_seconds":900,"resources":[{"type":"dashboard","id":"sales"}]}"#;
 
-/// How long a server may take to start.
-pub(crate) const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a server may take to start; with ten thousand organizations it opens twenty thousand keys.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// The running product.
 #[derive(Debug)]
 pub(crate) struct Product {
     process: ServerProcess,
     pub(crate) target: Target,
+    /// The key of its requests.
+    pub(crate) api_key: String,
 }
 
 /// What is of use here in `dev-credentials.json`.
@@ -52,8 +54,12 @@ impl Product {
         let file = data.join("dev-credentials.json");
         let started = Instant::now();
         loop {
-            if let Some(target) = serving(&file, process.pid()).await? {
-                return Ok(Self { process, target });
+            if let Some((target, api_key)) = serving(&file, process.pid()).await? {
+                return Ok(Self {
+                    process,
+                    target,
+                    api_key,
+                });
             }
             if process.child().try_wait()?.is_some() || started.elapsed() > START_TIMEOUT {
                 let log = std::fs::read_to_string(&log).unwrap_or_default();
@@ -87,8 +93,8 @@ pub(crate) fn binary() -> anyhow::Result<PathBuf> {
     Ok(binary)
 }
 
-/// Where it serves, once it does.
-async fn serving(file: &Path, pid: u32) -> anyhow::Result<Option<Target>> {
+/// Where it serves, once it does, and its key.
+async fn serving(file: &Path, pid: u32) -> anyhow::Result<Option<(Target, String)>> {
     // The file appears whole.
     let text = match std::fs::read(file) {
         Ok(text) => text,
@@ -98,13 +104,17 @@ async fn serving(file: &Path, pid: u32) -> anyhow::Result<Option<Target>> {
     let credentials: Credentials = serde_json::from_slice(&text)?;
     let address = credentials.url.strip_prefix("http://");
     let address: SocketAddr = address.context("the URL is not http")?.parse()?;
-    Ok(is_ready(address).await?.then(|| Target {
+    if !is_ready(address).await? {
+        return Ok(None);
+    }
+    let target = Target {
         name: "the product",
         pid,
         address,
         requests: [request(&credentials.api_key)].into(),
         expected: &[201],
-    }))
+    };
+    Ok(Some((target, credentials.api_key)))
 }
 
 /// Would a load balancer send it requests?
@@ -116,12 +126,22 @@ pub(crate) async fn is_ready(address: SocketAddr) -> anyhow::Result<bool> {
 
 /// A whole request for a token.
 pub(crate) fn request(api_key: &str) -> Box<[u8]> {
+    request_for(api_key, BODY)
+}
+
+/// The same with another body.
+pub(crate) fn request_for(api_key: &str, body: &str) -> Box<[u8]> {
+    message("POST /v1/session-tokens", api_key, body)
+}
+
+/// A whole request of any kind.
+pub(crate) fn message(line: &str, api_key: &str, body: &str) -> Box<[u8]> {
     let head = format!(
-        "POST /v1/session-tokens HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ApiKey {api_key}\r\n\
+        "{line} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: ApiKey {api_key}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        BODY.len(),
+        body.len(),
     );
-    (head + BODY).into_bytes().into()
+    (head + body).into_bytes().into()
 }
 
 /// Brings the schema to the product's version, and makes sure that there is no session yet.

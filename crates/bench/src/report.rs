@@ -1,4 +1,4 @@
-//! Medians, ratios, the table of the exchange.
+//! Medians, ratios, the table of servers that are compared.
 
 use std::fmt::Write;
 
@@ -14,59 +14,95 @@ const COLUMNS: [(&str, usize); 5] = [
 ];
 /// The one to trust.
 const CPU: usize = 3;
+/// Of the rows' names.
+const WIDTH: usize = 26;
 
 /// One figure per column.
 type Figures = [f64; COLUMNS.len()];
 
-/// The figures of both servers, round by round.
-#[derive(Debug, Default)]
+/// The figures of servers that are driven in turn, round by round.
+#[derive(Debug)]
 pub(crate) struct Report {
-    limit: Vec<Figures>,
-    product: Vec<Figures>,
-    /// The product's over the limit program's.
+    /// The one that the others are compared with.
+    first: Server,
+    others: Vec<Server>,
+}
+
+#[derive(Debug)]
+struct Server {
+    name: &'static str,
+    rounds: Vec<Figures>,
+    /// Its figures over those of the first server.
     ratios: Vec<Figures>,
 }
 
 impl Report {
-    /// Adds a round, and says what CPU time per request it saw: the limit program's, the product's, the ratio.
-    pub(crate) fn add(&mut self, limit: &Round, product: &Round) -> anyhow::Result<[f64; 3]> {
-        let (limit, product) = (figures(limit)?, figures(product)?);
-        let ratio = ratio(&product, &limit);
-        self.limit.push(limit);
-        self.product.push(product);
-        self.ratios.push(ratio);
-        Ok([limit[CPU], product[CPU], ratio[CPU]])
+    /// A report on these servers.
+    pub(crate) fn new<const OTHERS: usize>(
+        first: &'static str,
+        others: [&'static str; OTHERS],
+    ) -> Self {
+        let server = |name| Server {
+            name,
+            rounds: Vec::new(),
+            ratios: Vec::new(),
+        };
+        Self {
+            first: server(first),
+            others: others.into_iter().map(server).collect(),
+        }
     }
 
-    /// Medians, their ratio, and the lowest and the highest ratio of a single round.
+    /// Adds a round of each server, in their order, and says what CPU time it saw, and the ratio to the first's.
+    pub(crate) fn add(&mut self, first: &Round, others: &[&Round]) -> anyhow::Result<String> {
+        let of_first = figures(first)?;
+        self.first.rounds.push(of_first);
+        let mut seen = format!("{:.1} µs of CPU per request", of_first[CPU]);
+        for (server, round) in self.others.iter_mut().zip(others) {
+            let figures = figures(round)?;
+            let ratio = ratio(&figures, &of_first);
+            server.rounds.push(figures);
+            server.ratios.push(ratio);
+            let _ = write!(seen, ", {:.1} ({:.2} times)", figures[CPU], ratio[CPU]);
+        }
+        Ok(seen)
+    }
+
+    /// Medians, their ratios to the first server's, and the lowest and the highest ratio of a single round.
     pub(crate) fn table(&self) -> String {
-        let limit = median(&self.limit);
-        let product = median(&self.product);
-        let mut table = format!("{:17}", "");
+        let mut table = format!("{:WIDTH$}", "");
         for (title, _) in COLUMNS {
             let _ = write!(table, "  {title:>14}");
         }
-        for (name, figures) in [("limit program", limit), ("product", product)] {
-            row(&mut table, name, &figures, |column| COLUMNS[column].1);
+        let first = median(&self.first.rounds);
+        let others = self.others.iter();
+        for server in std::iter::once(&self.first).chain(others.clone()) {
+            let figures = median(&server.rounds);
+            row(&mut table, server.name, &figures, |column| {
+                COLUMNS[column].1
+            });
         }
-        for (name, figures) in [
-            ("product / limit", ratio(&product, &limit)),
-            ("  lowest round", fold(&self.ratios, f64::min)),
-            ("  highest round", fold(&self.ratios, f64::max)),
-        ] {
-            row(&mut table, name, &figures, |_| 2);
+        for server in others {
+            let of_medians = ratio(&median(&server.rounds), &first);
+            let name = format!("{} / {}", server.name, self.first.name);
+            for (name, figures) in [
+                (name.as_str(), of_medians),
+                ("  lowest round", fold(&server.ratios, f64::min)),
+                ("  highest round", fold(&server.ratios, f64::max)),
+            ] {
+                row(&mut table, name, &figures, |_| 2);
+            }
         }
         table
     }
 }
 
 fn figures(round: &Round) -> anyhow::Result<Figures> {
-    let answered = f64::from(round.answered()?);
     Ok([
-        answered / round.elapsed.as_secs_f64(),
+        round.rate()?,
         round.percentile(50)?.as_secs_f64() * 1e3,
         round.percentile(99)?.as_secs_f64() * 1e3,
-        round.cpu.as_secs_f64() * 1e6 / answered,
+        round.cpu_micros()?,
         f64::from(round.resident_kib) / 1024.0,
     ])
 }
@@ -90,6 +126,44 @@ pub(crate) fn median_of(values: impl Iterator<Item = f64>) -> f64 {
     )
 }
 
+/// The median, and the lowest and the highest behind it.
+pub(crate) fn spread(values: &[f64], digits: usize) -> String {
+    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let median = median_of(values.iter().copied());
+    format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
+}
+
+/// Lines of cells, each column as wide as its widest cell; the first one is of names.
+pub(crate) fn aligned(lines: &[Vec<String>]) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column| {
+        let cells = lines
+            .iter()
+            .filter_map(|line: &Vec<String>| line.get(column));
+        let characters = cells.map(|cell: &String| cell.chars().count());
+        characters.max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for line in lines {
+        let separator = if text.is_empty() { "" } else { "\n" };
+        text.push_str(separator);
+        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            let _ = match column {
+                0 => write!(text, "{cell:width$}"),
+                _ => write!(text, "  {cell:>width$}"),
+            };
+        }
+    }
+    text
+}
+
+/// The cells of a line.
+pub(crate) fn cells<const CELLS: usize>(cells: [&str; CELLS]) -> Vec<String> {
+    cells.map(str::to_owned).into()
+}
+
 /// The lowest or highest of each column.
 fn fold(rounds: &[Figures], pick: fn(f64, f64) -> f64) -> Figures {
     std::array::from_fn(|column| {
@@ -99,7 +173,7 @@ fn fold(rounds: &[Figures], pick: fn(f64, f64) -> f64) -> Figures {
 }
 
 fn row(table: &mut String, name: &str, figures: &Figures, digits: impl Fn(usize) -> usize) {
-    let _ = write!(table, "\n{name:17}");
+    let _ = write!(table, "\n{name:WIDTH$}");
     for (column, figure) in figures.iter().enumerate() {
         let digits = digits(column);
         let _ = write!(table, "  {figure:14.digits$}");
@@ -119,6 +193,7 @@ mod tests {
             cpu: Duration::from_millis(cpu_millis),
             resident_kib: 2048,
             latencies: (1..=answers).map(Duration::from_millis).collect(),
+            lateness: Vec::new(),
             statuses: BTreeMap::new(),
         }
     }
@@ -138,10 +213,10 @@ mod tests {
 
     #[test]
     fn the_table_shows_medians_and_the_spread_of_the_ratio() {
-        let mut report = Report::default();
+        let mut report = Report::new("limit", ["product"]);
         for (limit, product) in [(10, 15), (10, 40), (20, 50)] {
             report
-                .add(&round(100, limit), &round(100, product))
+                .add(&round(100, limit), &[&round(100, product)])
                 .unwrap();
         }
         let cpu: Vec<String> = report
@@ -155,6 +230,14 @@ mod tests {
             "{}",
             report.table()
         );
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_they_must_be() {
+        let lines = [cells(["", "µs"]), cells(["a name", "1.5 (1.0 to 2.0)"])];
+        let expected = format!("{:6}  {:>16}\na name  1.5 (1.0 to 2.0)", "", "µs");
+        assert_eq!(aligned(&lines), expected);
+        assert_eq!(spread(&[2.0, 1.0, 1.5], 1), "1.5 (1.0 to 2.0)");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A server as a child process.
 
-use std::process::{Child, Command, ExitStatus};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -21,6 +23,20 @@ impl ServerProcess {
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         Ok(Self(child))
+    }
+
+    /// Starts one that tells its address in the first line on standard output.
+    pub(crate) fn start_and_hear(command: &mut Command) -> anyhow::Result<(Self, SocketAddr)> {
+        let mut process = Self::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
+        let stdout = process.0.stdout.take().context("no standard output")?;
+        let mut address = String::new();
+        BufReader::new(stdout).read_line(&mut address)?;
+        let address = address.trim().parse();
+        let address = address.with_context(|| {
+            let program = command.get_program();
+            format!("{} did not start", program.display())
+        })?;
+        Ok((process, address))
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -1,9 +1,9 @@
 //! What a process used, from Linux's `/proc`.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 /// The unit of the times in `/proc/PID/stat`. Linux shows them to programs in hundredths of a second on every common
 /// architecture, whatever the kernel's own clock is; `getconf CLK_TCK` tells.
@@ -15,6 +15,25 @@ pub(crate) fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
     let stat = fs::read_to_string(&file).with_context(|| file.clone())?;
     let ticks = cpu_ticks(&stat).with_context(|| format!("{file} is not as expected"))?;
     Ok(CLOCK_TICK * ticks)
+}
+
+/// How long [`nanos_each`] goes on: long, measured in hundredths of a second.
+pub(crate) const REPEAT: Duration = Duration::from_secs(1);
+
+/// ns of this process's CPU for each time that something is done; it must succeed each time, and nothing else may run.
+pub(crate) fn nanos_each(mut act: impl FnMut(usize) -> bool) -> anyhow::Result<f64> {
+    let pid = std::process::id();
+    let before = cpu_time(pid)?;
+    let started = Instant::now();
+    let mut count = 0_u32;
+    while started.elapsed() < REPEAT {
+        for _ in 0..100 {
+            ensure!(act(count as usize), "something did not succeed");
+            count += 1;
+        }
+    }
+    let cpu = cpu_time(pid)?.saturating_sub(before);
+    Ok(cpu.as_secs_f64() * 1e9 / f64::from(count))
 }
 
 /// Memory that is resident now, in KiB.

@@ -1,4 +1,5 @@
-//! Well-formed API keys that prove nothing: right length, alphabet and checksum.
+//! Well-formed API keys, with the right length, alphabet and checksum: some that prove nothing, and those that
+//! [`crowd`](crate::crowd) gives out.
 
 use anyhow::Context;
 
@@ -24,6 +25,13 @@ pub(crate) fn with_wrong_secrets(key: &str) -> anyhow::Result<impl Iterator<Item
     let (prefix, _) = key.rsplit_once('_').context("the key has no secret")?;
     Ok((0..COUNT)
         .map(move |number| with_checksum(&format!("{prefix}_{}", base62::<SECRET_LENGTH>(number)))))
+}
+
+/// The key of this number, and of no other. Their ids are in no order, as those of the product.
+pub(crate) fn numbered(number: u32) -> String {
+    // Multiplying by an odd number gives each number another one.
+    let id = base62::<{ ID_LENGTH - 1 }>(number.wrapping_mul(2_654_435_761));
+    with_checksum(&format!("jtn_K{id}_{}", base62::<SECRET_LENGTH>(number)))
 }
 
 fn with_checksum(signed: &str) -> String {
@@ -61,6 +69,11 @@ mod tests {
             .map(|key| PresentedKey::parse(&key).unwrap().id())
             .collect();
         let wrong: HashSet<_> = wrong.into_iter().collect();
-        assert_eq!((unknown.len(), wrong.len()), (4096, 4096));
+        let numbered: HashSet<_> = (0..COUNT)
+            .map(|number| PresentedKey::parse(&numbered(number)).unwrap().id())
+            .collect();
+        let counts = [unknown.len(), wrong.len(), numbered.len()];
+        assert_eq!(counts, [4096; 3]);
+        assert!(unknown.is_disjoint(&numbered));
     }
 }

@@ -28,6 +28,7 @@
 //! | [`snapshot`] | the same for verifiers, signed |
 //! | [`templates`] | claim templates: the payload in its consumer's form |
 //! | [`metrics`] | how long the steps of issuing take, and what waits |
+//! | `unrecorded` | signing alone, to measure it |
 //! | [`metadata`] | the discovery documents |
 //! | [`services`] | [`Services`]: everything that API, console and command line call, built in one place |
 
@@ -57,6 +58,7 @@ pub mod snapshot;
 pub mod templates;
 #[cfg(test)]
 mod tests;
+mod unrecorded;
 
 pub use batch::BatchError;
 pub use checking::{

@@ -73,7 +73,10 @@ fn connections(text: &mut Exposition, connections: &ConnectionCounters) {
         "Connections that were closed because a deadline had passed.",
     );
     for deadline in Deadline::ALL {
-        late.add(&[("deadline", deadline.as_str())], connections.closed_by(deadline));
+        late.add(
+            &[("deadline", deadline.as_str())],
+            connections.closed_by(deadline),
+        );
     }
 }
 

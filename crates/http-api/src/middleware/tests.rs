@@ -39,7 +39,7 @@ async fn state(database: storage::Database) -> ApiState {
         },
         development: false,
     };
-    ApiState::new(Arc::new(services.await.unwrap()), settings)
+    ApiState::new(Arc::new(services.await.unwrap()), settings, Arc::default())
 }
 
 async fn answer(router: Router<ApiState>, state: &ApiState) -> (StatusCode, Value) {

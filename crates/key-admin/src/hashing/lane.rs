@@ -66,14 +66,10 @@ impl Lane {
         &self,
         work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let place = self
-            .places
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| {
-                self.rejected.increment();
-                HashError::Overloaded
-            })?;
+        let place = self.places.clone().try_acquire_owned().map_err(|_| {
+            self.rejected.increment();
+            HashError::Overloaded
+        })?;
         let (answer, answered) = oneshot::channel();
         let started = self.started.clone();
         let job = Box::new(move || {
