@@ -33,6 +33,7 @@ pub(crate) async fn open(
         master: master.into(),
         public_url: PublicUrl::parse(PUBLIC_URL)?,
         staleness_bound: STALENESS_BOUND,
+        issuance_log: token_issuer::IssuanceLog::Durable,
         key_admin: KeyAdminSettings::default(),
     };
     Ok(Services::start(settings).await?)

@@ -53,6 +53,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
             master: master.into(),
             public_url: public_url.clone(),
             staleness_bound: config.staleness_bound(),
+            issuance_log: config.issuance_log,
             key_admin: config.keys.clone(),
         })
         .await?,

@@ -66,6 +66,7 @@ pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
         master,
         public_url,
         staleness_bound: config.staleness_bound(),
+        issuance_log: config.issuance_log,
         key_admin: config.keys.clone(),
     })
     .await?;
@@ -117,6 +118,13 @@ pub(crate) async fn serve(
     tracing::info!(%address, "listening");
     let pages = console::routes(console);
     server.run(http_api::service(&state, pages), stop).await;
+    let services = state.services.clone();
+    if tokio::time::timeout(CLOSE_TIMEOUT, services.issuer.settle())
+        .await
+        .is_err()
+    {
+        tracing::error!("the rows of the last tokens could not be written in time");
+    }
     keeper.abort();
     forgetter.abort();
     leave.cancel();

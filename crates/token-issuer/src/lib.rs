@@ -76,5 +76,6 @@ pub use reseal::{Reseal, ResealError};
 pub use rings::{OrganizationIssuer, StartError};
 pub use sample::{Sample, SampleClaims, SampleError};
 pub use services::{NewOrganization, ServiceSettings, Services};
+pub use sessions::IssuanceLog;
 pub use simulation::{SimulateError, SimulationReport, SimulationRequest};
 pub use snapshot::{RevocationSnapshot, SnapshotError};

@@ -179,14 +179,14 @@ impl TokenIssuer {
     /// with.
     async fn organization_of(&self, token: &str) -> Result<Slug, RenewError> {
         let slug = if is_reference(token) {
-            let mut read = self.database.read().await?;
+            let mut read = self.read_sessions().await?;
             let reference = reference_of(token);
             let found = sessions::store::find_reference(read.conn(), &reference).await?;
             found.map(|(_, slug, _)| slug)
         } else {
             let session = claimed_session(token);
             let session = session.ok_or(RenewError::Token(InactiveToken::Malformed))?;
-            let mut read = self.database.read().await?;
+            let mut read = self.read_sessions().await?;
             sessions::store::organization_of(read.conn(), session).await?
         };
         let slug = slug.ok_or(RenewError::Token(InactiveToken::NoSession))?;
@@ -279,7 +279,7 @@ impl TokenIssuer {
     }
 
     async fn is_revoked(&self, session: &Session) -> Result<bool, StorageError> {
-        let mut read = self.database.read().await?;
+        let mut read = self.read_sessions().await?;
         let found = sessions::store::find(read.conn(), session.organization, session.id).await?;
         Ok(found.is_none_or(|found| found.revoked_at.is_some()))
     }

@@ -30,7 +30,7 @@ use crate::metrics::Steps;
 use crate::renewal::FailedRenewals;
 use crate::revocation::Revocations;
 use crate::rings::{Rings, StartError};
-use crate::sessions::Recorder;
+use crate::sessions::{IssuanceLog, Recorder};
 use crate::signing_keys::{self, GenerateError, SigningAlgorithm};
 use crate::snapshot::Snapshots;
 
@@ -47,6 +47,8 @@ pub struct ServiceSettings {
     pub public_url: PublicUrl,
     /// The longest time for which this node acts on what it has cached without asking for changes.
     pub staleness_bound: Duration,
+    /// When a token may leave.
+    pub issuance_log: IssuanceLog,
     /// See [`KeyAdminSettings`].
     pub key_admin: KeyAdminSettings,
 }
@@ -159,6 +161,7 @@ impl Services {
             master,
             public_url,
             staleness_bound,
+            issuance_log,
             key_admin,
         } = settings;
         let feed = ChangeFeed::start(database.clone(), staleness_bound).await?;
@@ -191,6 +194,7 @@ impl Services {
         let steps = Arc::new(Steps::new());
         let recorder = Recorder::start(
             database.clone(),
+            issuance_log,
             hasher.clone(),
             keys.counter().clone(),
             steps.clone(),

@@ -376,6 +376,7 @@ async fn services(url: &str) -> Services {
         master: MasterSecret::parse(MASTER_SECRET).unwrap().into(),
         public_url: PublicUrl::parse(PUBLIC_URL).unwrap(),
         staleness_bound: Duration::from_secs(2),
+        issuance_log: token_issuer::IssuanceLog::Durable,
         key_admin: key_admin::KeyAdminSettings::default(),
     })
     .await

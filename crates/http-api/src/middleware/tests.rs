@@ -28,6 +28,7 @@ async fn state(database: storage::Database) -> ApiState {
             .into(),
         public_url: PublicUrl::parse("http://localhost").unwrap(),
         staleness_bound: Duration::from_secs(2),
+        issuance_log: token_issuer::IssuanceLog::Durable,
         key_admin: KeyAdminSettings::default(),
     });
     let settings = ApiSettings {

@@ -41,6 +41,7 @@ pub(crate) async fn open(args: &InstallationArgs) -> Result<Services, Failure> {
         master,
         public_url,
         staleness_bound: config.staleness_bound(),
+        issuance_log: config.issuance_log,
         key_admin: config.keys.clone(),
     };
     Ok(Services::start(settings).await?)

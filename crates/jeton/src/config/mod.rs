@@ -20,7 +20,7 @@ use metrics::MetricsSettings;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use single_sign_on::ConfiguredProvider;
-use token_issuer::PublicUrl;
+use token_issuer::{IssuanceLog, PublicUrl};
 
 pub(crate) use profile::{Profile, ServerUrl};
 pub(crate) use secret::{ConfiguredSecret, DEV_MARK, read_secret_file};
@@ -66,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) drain_timeout_seconds: u32,
     /// How long cached keys and policies are trusted without asking the database for changes.
     pub(crate) staleness_bound_seconds: u32,
+    /// Does a token wait for its row to be committed?
+    pub(crate) issuance_log: IssuanceLog,
     /// How many days after its end a session is forgotten.
     pub(crate) session_retention_days: u32,
     pub(crate) log: LogSettings,
@@ -125,6 +127,7 @@ impl Default for Config {
             drain_delay_seconds: 0,
             drain_timeout_seconds: 10,
             staleness_bound_seconds: 2,
+            issuance_log: IssuanceLog::default(),
             session_retention_days: 30,
             log: LogSettings::default(),
             metrics: MetricsSettings::default(),

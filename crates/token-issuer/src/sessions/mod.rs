@@ -18,11 +18,13 @@ mod wanted;
 use key_admin::ApiKeyId;
 use policy::Resource;
 use serde_json::{Map, Value};
-use storage::{AudienceId, OrganizationId, SessionId, Timestamp};
+use storage::{
+    AudienceId, OrganizationId, ReadConn, SessionId, StorageError, Timestamp, Transaction,
+};
 
 pub(crate) use hashes::canonical;
 pub use hashes::{AttributeHasher, CannotHash, OrganizationHasher, hashes};
-pub use recorder::RecordError;
+pub use recorder::{IssuanceLog, RecordError};
 pub(crate) use recorder::{Recorded, Recorder};
 pub use revoking::{RevocationTarget, RevokeError, RevokeTokenError};
 pub(crate) use row::payload_identity;
@@ -30,6 +32,8 @@ pub use search::{
     AttributeFilter, FindError, FoundSession, HIDDEN, RevokedBy, SessionFilter, SessionState,
 };
 pub use store::exists;
+
+use crate::TokenIssuer;
 
 /// One issued token, as it is recorded.
 #[derive(Clone)]
@@ -68,6 +72,26 @@ pub struct Session {
     pub renewed_at: Option<Timestamp>,
     /// When it was revoked by itself, not by a cutoff.
     pub revoked_at: Option<Timestamp>,
+}
+
+impl TokenIssuer {
+    /// Returns when the rows of all tokens that this node has answered are written; see [`IssuanceLog`]. To be waited for
+    /// before the process ends.
+    pub async fn settle(&self) {
+        self.recorder.settle().await;
+    }
+
+    /// A connection that sees all sessions that this node has issued.
+    pub(crate) async fn read_sessions(&self) -> Result<ReadConn, StorageError> {
+        self.settle().await;
+        self.database.read().await
+    }
+
+    /// A transaction that finds all sessions that this node has issued.
+    pub(crate) async fn write_sessions(&self) -> Result<Transaction, StorageError> {
+        self.settle().await;
+        self.database.write().await
+    }
 }
 
 /// When a token was issued, in Unix milliseconds, as verifiers reckon it: the time in its id, or where that is not in the

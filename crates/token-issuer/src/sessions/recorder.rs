@@ -1,9 +1,13 @@
 //! Writes session rows, and answers when they are committed.
+//!
+//! Where the operator has chosen [`IssuanceLog::Buffered`], it answers before. Who reads sessions then
+//! [waits](Recorder::settle) until those that this node has issued so far are written.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use key_admin::Activity;
+use serde::{Deserialize, Serialize};
 use storage::{Database, GroupWriter, SessionId, StorageError};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -38,7 +42,20 @@ enum Condition {
     PartOf(SessionId),
 }
 
-/// The proof that the row of this session is committed. Only the [`Recorder`] makes one.
+/// When a token may leave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IssuanceLog {
+    /// When its row is committed: no crash leaves a token without one.
+    #[default]
+    Durable,
+    /// When its row is on its way: a crash loses the rows of the tokens of the last moment. Such a token is good for who
+    /// verifies it by its signature, and unknown to introspection; nothing counts or lists it.
+    Buffered,
+}
+
+/// The proof that the row of this session is committed, or on its way where that is enough. Only the [`Recorder`] makes
+/// one.
 #[derive(Debug)]
 pub(crate) struct Recorded(());
 
@@ -50,10 +67,41 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_BATCH: usize = 512;
 /// How long a group waits for more rows at most. About as long as a commit takes.
 const MAX_GATHERING: Duration = Duration::from_millis(2);
+/// How long rows wait for others where no request waits for them.
+const BUFFERED_FOR: Duration = Duration::from_millis(10);
+/// How long a database that was away is left alone.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-struct Pending {
-    row: Row,
-    done: oneshot::Sender<Result<(), RecordError>>,
+/// What waits for the writer.
+enum Pending {
+    /// A row that a request waits for.
+    Awaited(Row, oneshot::Sender<Result<(), RecordError>>),
+    /// A row that nobody waits for.
+    Buffered(Row),
+    /// Nothing; it is told when all before it is written.
+    Mark(oneshot::Sender<()>),
+}
+
+impl Pending {
+    fn row(&self) -> Option<&Row> {
+        match self {
+            Self::Awaited(row, _) | Self::Buffered(row) => Some(row),
+            Self::Mark(_) => None,
+        }
+    }
+
+    /// Tells who waits. A requester that went away leaves a row without a token, which does no harm.
+    fn tell(self, outcome: Result<(), RecordError>) {
+        match self {
+            Self::Awaited(_, done) => {
+                let _ = done.send(outcome);
+            }
+            Self::Buffered(_) => {}
+            Self::Mark(done) => {
+                let _ = done.send(());
+            }
+        }
+    }
 }
 
 /// Writes session rows.
@@ -64,11 +112,13 @@ pub(crate) struct Recorder {
     hasher: Arc<AttributeHasher>,
     activity: Arc<Activity>,
     steps: Arc<Steps>,
+    log: IssuanceLog,
 }
 
 impl Recorder {
     pub(crate) fn start(
         database: Database,
+        log: IssuanceLog,
         hasher: Arc<AttributeHasher>,
         activity: Arc<Activity>,
         steps: Arc<Steps>,
@@ -77,6 +127,7 @@ impl Recorder {
         let groups = Groups {
             writer: GroupWriter::new(database.clone()),
             activity: activity.clone(),
+            log,
         };
         tokio::spawn(groups.write_all(waiting));
         Self {
@@ -85,6 +136,7 @@ impl Recorder {
             hasher,
             activity,
             steps,
+            log,
         }
     }
 
@@ -97,7 +149,7 @@ impl Recorder {
         }
     }
 
-    /// Waits until the token's row is committed.
+    /// Waits until the token's row is committed, or only until it is on its way, as the operator has chosen.
     pub(crate) async fn record(
         &self,
         token: &SignedToken,
@@ -105,17 +157,35 @@ impl Recorder {
     ) -> Result<Recorded, RecordError> {
         let _timer = self.steps.record.time();
         let row = Row::new(token, origin, &self.hasher).map_err(|_| RecordError::Refused)?;
+        if self.log == IssuanceLog::Buffered {
+            self.queue(Pending::Buffered(row))?;
+            return Ok(Recorded(()));
+        }
         let (done, committed) = oneshot::channel();
-        self.queue
-            .try_send(Pending { row, done })
-            .map_err(|error| match error {
-                TrySendError::Full(_) => RecordError::Overloaded,
-                TrySendError::Closed(_) => RecordError::Unavailable,
-            })?;
+        self.queue(Pending::Awaited(row, done))?;
         match committed.await {
             Ok(Ok(())) => Ok(Recorded(())),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(RecordError::Unavailable),
+        }
+    }
+
+    fn queue(&self, pending: Pending) -> Result<(), RecordError> {
+        self.queue.try_send(pending).map_err(|error| match error {
+            TrySendError::Full(_) => RecordError::Overloaded,
+            TrySendError::Closed(_) => RecordError::Unavailable,
+        })
+    }
+
+    /// Returns when the rows of all tokens that have left so far are written. Where tokens wait for that, at once.
+    pub(crate) async fn settle(&self) {
+        if self.log == IssuanceLog::Durable {
+            return;
+        }
+        let (done, written) = oneshot::channel();
+        // Both fail only when the writer has ended, and then nothing more is written.
+        if self.queue.send(Pending::Mark(done)).await.is_ok() {
+            let _ = written.await;
         }
     }
 
@@ -160,6 +230,9 @@ impl Recorder {
         origin: &Origin,
         condition: Condition,
     ) -> Result<bool, RecordError> {
+        if !matches!(condition, Condition::Nothing) {
+            self.settle().await;
+        }
         let _timer = self.steps.record.time();
         let rows = tokens
             .iter()
@@ -196,31 +269,58 @@ impl Recorder {
 struct Groups {
     writer: GroupWriter,
     activity: Arc<Activity>,
+    log: IssuanceLog,
 }
 
 impl Groups {
     async fn write_all(mut self, mut waiting: mpsc::Receiver<Pending>) {
         let mut group = Vec::with_capacity(MAX_BATCH);
         while waiting.recv_many(&mut group, MAX_BATCH).await > 0 {
-            gather(&mut waiting, &mut group).await;
-            let outcome = self.write(&group).await;
+            match self.log {
+                IssuanceLog::Durable => gather(&mut waiting, &mut group).await,
+                // Nobody waits, so that a group may as well be large.
+                IssuanceLog::Buffered if waiting.is_empty() => {
+                    tokio::time::sleep(BUFFERED_FOR).await;
+                    let room = MAX_BATCH.saturating_sub(group.len());
+                    if room > 0 && !waiting.is_empty() {
+                        waiting.recv_many(&mut group, room).await;
+                    }
+                }
+                IssuanceLog::Buffered => {}
+            }
+            let outcome = self.write_patiently(&group).await;
             // One row that the database refuses must not take the others with it.
-            if outcome == Err(RecordError::Refused) && group.len() > 1 {
-                for pending in group.drain(..) {
-                    let outcome = self.write(std::slice::from_ref(&pending)).await;
-                    let _ = pending.done.send(outcome);
+            let one_by_one = outcome == Err(RecordError::Refused) && group.len() > 1;
+            for pending in group.drain(..) {
+                let outcome = if one_by_one {
+                    self.write_patiently(std::slice::from_ref(&pending)).await
+                } else {
+                    outcome
+                };
+                pending.tell(outcome);
+            }
+        }
+    }
+
+    /// The tokens of buffered rows have left: they are tried until the database is back. The queue fills up meanwhile, and
+    /// then no more tokens leave.
+    async fn write_patiently(&mut self, pending: &[Pending]) -> Result<(), RecordError> {
+        loop {
+            match (self.write(pending).await, self.log) {
+                (Err(RecordError::Unavailable), IssuanceLog::Buffered) => {
+                    tokio::time::sleep(TRY_AGAIN_AFTER).await;
                 }
-            } else {
-                for pending in group.drain(..) {
-                    // A requester that went away leaves a row without a token, which does no harm.
-                    let _ = pending.done.send(outcome);
-                }
+                (outcome, _) => return outcome,
             }
         }
     }
 
     async fn write(&mut self, pending: &[Pending]) -> Result<(), RecordError> {
-        let rows = pending.iter().map(|pending| &pending.row);
+        let rows: Vec<&Row> = pending.iter().filter_map(Pending::row).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let rows = rows.iter().copied();
         within_time(rows.len(), async {
             store::record_at_once(&mut self.writer, group(rows.clone())?).await
         })

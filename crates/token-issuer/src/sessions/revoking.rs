@@ -97,7 +97,7 @@ impl TokenIssuer {
         organization: OrganizationId,
         id: SessionId,
     ) -> Result<(), RevokeError> {
-        let mut tx = self.database.write().await?;
+        let mut tx = self.write_sessions().await?;
         let now = self.clock.now();
         let root = store::revoking::root_of(tx.conn(), organization, id).await?;
         let root = root.ok_or(RevokeError::NotFound)?;
@@ -143,7 +143,7 @@ impl TokenIssuer {
         before: Option<Timestamp>,
     ) -> Result<(), RevokeError> {
         let cut = self.cut(organization, target).await?;
-        let mut tx = self.database.write().await?;
+        let mut tx = self.write_sessions().await?;
         // Read when nothing else writes: what is committed before this has an earlier id.
         let now = self.clock.now();
         let before = before.unwrap_or(now);
@@ -195,7 +195,7 @@ impl TokenIssuer {
             RevocationTarget::Role(role) => plain(CutoffKind::Role, role),
             RevocationTarget::Audience(name) => {
                 let audiences = {
-                    let mut read = self.database.read().await?;
+                    let mut read = self.read_sessions().await?;
                     audiences::store::list(read.conn(), organization).await?
                 };
                 let found = audiences.into_iter().find(|it| it.name.as_str() == name);
@@ -253,7 +253,7 @@ impl TokenIssuer {
         let below = SessionId::first_at(ended.plus_seconds(ID_SLACK_SECONDS));
         let mut forgotten = 0;
         loop {
-            let mut tx = self.database.write().await?;
+            let mut tx = self.write_sessions().await?;
             let gone = store::revoking::forget(tx.conn(), ended, below, FORGET_AT_ONCE).await?;
             let cut = cutoffs::forget_cutoffs(tx.conn(), now, FORGET_AT_ONCE).await?;
             tx.commit().await?;

@@ -162,7 +162,7 @@ impl TokenIssuer {
         let mut found = Vec::new();
         loop {
             let page = {
-                let mut read = self.database.read().await?;
+                let mut read = self.read_sessions().await?;
                 store::search::page(read.conn(), organization, &narrowed).await?
             };
             let more = page.len() >= limit as usize;
@@ -211,7 +211,7 @@ impl TokenIssuer {
         id: SessionId,
     ) -> Result<Option<FoundSession>, FindError> {
         let session = {
-            let mut read = self.database.read().await?;
+            let mut read = self.read_sessions().await?;
             store::find(read.conn(), organization, id).await?
         };
         let Some(session) = session else {
@@ -236,7 +236,7 @@ impl TokenIssuer {
         if ids.is_empty() {
             return Ok(roots);
         }
-        let mut read = self.database.read().await?;
+        let mut read = self.read_sessions().await?;
         for id in ids {
             if let Some(root) = store::find(read.conn(), organization, id).await? {
                 roots.insert(id, root);
@@ -248,7 +248,7 @@ impl TokenIssuer {
     async fn lens(&self, organization: OrganizationId) -> Result<Lens, FindError> {
         let now = self.clock.now();
         let (version, audiences) = {
-            let mut read = self.database.read().await?;
+            let mut read = self.read_sessions().await?;
             let version = cutoffs::revocation_version(read.conn(), organization).await?;
             let audiences = audiences::store::names(read.conn(), organization).await?;
             (version.unwrap_or_default(), audiences)

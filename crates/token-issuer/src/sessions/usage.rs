@@ -20,7 +20,7 @@ impl TokenIssuer {
         key: ApiKeyId,
         since: Timestamp,
     ) -> Result<u64, StorageError> {
-        let mut read = self.database.read().await?;
+        let mut read = self.read_sessions().await?;
         store::count_of_key(read.conn(), organization, key, since).await
     }
 }

@@ -140,6 +140,7 @@ async fn start_at(
         master: master.into(),
         public_url: PublicUrl::parse("https://tokens.example.com").unwrap(),
         staleness_bound: Duration::from_hours(1),
+        issuance_log: crate::IssuanceLog::Durable,
         key_admin: KeyAdminSettings::default(),
     })
     .await
