@@ -26,7 +26,8 @@ use crate::server_process::{LOOK_EVERY, ServerProcess};
 pub(crate) struct Installation {
     directory: PathBuf,
     environment: Vec<(&'static str, String)>,
-    database_url: String,
+    /// Its database.
+    pub(crate) database_url: String,
     /// The master secret's file.
     master: PathBuf,
     /// The one API key there is.

@@ -9,7 +9,7 @@ use key_admin::rate_limit::Limited;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What the client is told. It becomes a body in [`crate::middleware::finish`], which knows the request's id.
+/// What the client is told. It becomes a body in [`crate::middleware::surround`], which knows the request's id.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,

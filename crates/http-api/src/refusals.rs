@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use http::StatusCode;
@@ -30,12 +30,8 @@ impl Called {
     }
 }
 
-/// The innermost layer: records what the answer refuses.
-pub async fn record_refused(
-    State(state): State<ApiState>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// The innermost step: records what the answer refuses.
+pub(crate) async fn record_refused(state: &ApiState, mut request: Request, next: Next) -> Response {
     let called = Called::default();
     let extensions = request.extensions_mut();
     extensions.insert(called.clone());
@@ -51,7 +47,7 @@ pub async fn record_refused(
         let id = request_id.as_ref().map(|id| &*id.0);
         let why = (problem.code(), detail(*operation, problem));
         // Boxed, because every request would carry it.
-        Box::pin(record(&state, caller, (client, id), why)).await;
+        Box::pin(record(state, caller, (client, id), why)).await;
     }
     response
 }

@@ -3,12 +3,10 @@
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use tower::ServiceBuilder;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::middleware::{catch_panics, finish, limit_time, not_found, share_with_pages};
-use crate::refusals::record_refused;
+use crate::middleware::{not_found, surround};
 use crate::routes::{
     account, api_keys, audiences, audit_events, authorize, docs, embed, embed_tokens, health,
     metrics, oauth, organization, policy, policy_explain, policy_simulate, renewals, revocations,
@@ -128,13 +126,6 @@ pub fn service(state: &ApiState, pages: Router) -> Router {
 pub(crate) fn surrounded(router: Router<ApiState>, state: &ApiState) -> Router {
     router
         .fallback(|| async { not_found() })
-        .layer(
-            ServiceBuilder::new()
-                .layer(from_fn_with_state(state.clone(), finish))
-                .layer(from_fn_with_state(state.clone(), share_with_pages))
-                .layer(catch_panics())
-                .layer(from_fn_with_state(state.clone(), limit_time))
-                .layer(from_fn_with_state(state.clone(), record_refused)),
-        )
+        .layer(from_fn_with_state(state.clone(), surround))
         .with_state(state.clone())
 }

@@ -8,7 +8,7 @@
 //! | `counters` | what became of them, in numbers |
 //!
 //! A connection without a request, a body that does not arrive and an answer that is not taken all end their connection;
-//! how long the server itself may work on a request is bounded by [`limit_time`](crate::middleware::limit_time).
+//! how long the server itself may work on a request is bounded by [`surround`](crate::middleware::surround).
 
 mod bodies;
 mod connections;

@@ -1,6 +1,6 @@
 //! A point in time: `timestamptz` on PostgreSQL, integer microseconds on SQLite, RFC 3339 everywhere else.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sqlx::{Database, Decode, Encode, Postgres, Sqlite, Type, encode::IsNull, error::BoxDynError};
@@ -76,21 +76,36 @@ impl fmt::Display for Timestamp {
         let at = self.to_offset_date_time();
         let (year, month, day) = at.to_calendar_date();
         let (hour, minute, second, micros) = at.to_hms_micro();
-        let month = u8::from(month);
         // RFC 3339 has no other years.
-        if !(0..=9999).contains(&year) {
+        let Some(year) = u16::try_from(year).ok().filter(|year| *year <= 9999) else {
             return Err(fmt::Error);
+        };
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        put(&mut text[..4], year.into());
+        for (place, part) in [
+            (5, u8::from(month)),
+            (8, day),
+            (11, hour),
+            (14, minute),
+            (17, second),
+        ] {
+            put(&mut text[place..place + 2], part.into());
         }
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        )?;
-        if micros != 0 {
-            // As many digits as there are, like everywhere else.
-            let digits = format!("{micros:06}");
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
-        }
-        f.write_char('Z')
+        put(&mut text[20..26], micros);
+        // As many digits of the fraction as there are, like everywhere else.
+        let fraction = text[20..26].iter().rposition(|digit| *digit != b'0');
+        let end = fraction.map_or(19, |last| 21 + last);
+        text[end] = b'Z';
+        let text = str::from_utf8(&text[..=end]).map_err(|_| fmt::Error)?;
+        f.write_str(text)
+    }
+}
+
+/// Writes a number into the place, with zeros in front.
+fn put(place: &mut [u8], mut number: u32) {
+    for digit in place.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
     }
 }
 

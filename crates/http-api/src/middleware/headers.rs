@@ -26,6 +26,7 @@ const HSTS: &str = "max-age=63072000";
 
 pub(super) fn complete(response: &mut Response, state: &ApiState, request_id: &str) {
     let headers = response.headers_mut();
+    headers.reserve(DEFAULTS.len() + 2);
     for (name, value) in DEFAULTS {
         if let Entry::Vacant(vacant) = headers.entry(name) {
             vacant.insert(HeaderValue::from_static(value));

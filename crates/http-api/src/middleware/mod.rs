@@ -1,10 +1,12 @@
-//! What happens around every request, from the outside in.
+//! What happens around every request: one layer, [`surround`], and in it, from the outside in,
 //!
 //! 1. [`finish`]: the request gets its id and its log line; every error becomes problem+json; headers are completed.
 //! 2. [`share_with_pages`]: which web pages may read the answer.
-//! 3. [`catch_panics`]: a panic in a handler is a 500, and the connection lives on.
-//! 4. [`limit_time`]: a request that takes too long is answered.
-//! 5. [`record_refused`](crate::refusals::record_refused): what a known caller may not do leaves an audit event.
+//! 3. [`caught`]: a panic in a handler is a 500, and the connection lives on.
+//! 4. [`within_time`]: a request that takes too long is answered.
+//! 5. [`record_refused`]: what a known caller may not do leaves an audit event.
+//!
+//! They are functions and not layers of their own, because each layer costs several allocations per request.
 
 mod headers;
 mod pages;
@@ -13,22 +15,24 @@ mod tests;
 
 use std::any::Any;
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
 use http::{HeaderValue, StatusCode, header};
 use storage::RequestId;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
-pub use pages::share_with_pages;
-
 use crate::caller::{ClientAddress, PeerAddress};
 use crate::client_address::client_address;
 use crate::problem::Problem;
+use crate::refusals::record_refused;
 use crate::state::ApiState;
+use pages::share_with_pages;
 
 /// The header that names a request.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";
@@ -41,23 +45,36 @@ pub struct CurrentRequestId(pub std::sync::Arc<str>);
 #[derive(Clone, Copy, Debug)]
 pub struct CompleteAnswer;
 
-/// The outermost layer.
-pub async fn finish(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+/// Does all of it.
+pub async fn surround(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    let state = &state;
+    finish(state, request, async |request| {
+        share_with_pages(state, request, async |request| {
+            caught(within_time(state, record_refused(state, request, next))).await
+        })
+        .await
+    })
+    .await
+}
+
+async fn finish(
+    state: &ApiState,
+    mut request: Request,
+    inner: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
     let started = Instant::now();
-    let id = request_id(&state, &request);
+    let id = request_id(state, &request);
     request
         .extensions_mut()
         .insert(CurrentRequestId(id.clone()));
-    let client = client_of(&state, &request);
+    let client = client_of(state, &request);
     if let Some(client) = client {
         request.extensions_mut().insert(ClientAddress(client));
     }
     let method = request.method().clone();
     // The route's template, not the path: a path can hold anything, a secret pasted into the wrong place included.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| String::from("(none)"), |path| path.as_str().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
     let span = tracing::info_span!(
         "request", request_id = %id, %method, route, client = client.map(tracing::field::display),
         api_key = tracing::field::Empty,
@@ -67,11 +84,11 @@ pub async fn finish(State(state): State<ApiState>, mut request: Request, next: N
         started,
         answered: false,
     };
-    let response = next.run(request).instrument(log.span.clone()).await;
-    let asked = (&method, route.as_str());
+    let response = inner(request).instrument(log.span.clone()).await;
+    let asked = (&method, route);
     state.metrics.answered(asked, started, &response);
     let mut response = as_problem(response, &id);
-    headers::complete(&mut response, &state, &id);
+    headers::complete(&mut response, state, &id);
     log.answered(response.status());
     response
 }
@@ -179,20 +196,26 @@ pub fn not_found() -> Problem {
 }
 
 /// Answers when the time is over. What the request had begun may still complete; it is not answered.
-pub async fn limit_time(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+async fn within_time(state: &ApiState, answer: impl Future<Output = Response>) -> Response {
     // The body has its own deadline of the same length, with a 408 of its own.
-    match tokio::time::timeout(state.settings.request_timeout * 2, next.run(request)).await {
+    match tokio::time::timeout(state.settings.request_timeout * 2, answer).await {
         Ok(response) => response,
         Err(_) => Problem::unavailable("timeout", "The request took too long and was given up.")
             .into_response(),
     }
 }
 
-/// A panic becomes a 500 that says nothing of it; the log has its place.
+async fn caught(answer: impl Future<Output = Response>) -> Response {
+    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+    answer.unwrap_or_else(on_panic)
+}
+
+/// The same as [`caught`] as a layer, for routers inside of this one that make pages of errors.
 pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
     CatchPanicLayer::custom(on_panic as fn(_) -> _)
 }
 
+/// It says nothing of the panic; the log has its place.
 fn on_panic(panic: Box<dyn Any + Send>) -> Response {
     // The message may quote input; the panic hook has logged where it happened.
     drop(panic);

@@ -4,8 +4,7 @@
 //! One path is for pages. Pages of origins that some audience authorizes may read all its answers, refusals and faults
 //! included; no other page any. Cookies take no part.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
@@ -17,22 +16,26 @@ use crate::state::ApiState;
 const PREFLIGHT_MAX_AGE: &str = "600";
 
 /// Answers preflights, and marks answers as readable for the page that asked.
-pub async fn share_with_pages(
-    State(state): State<ApiState>,
+pub(super) async fn share_with_pages(
+    state: &ApiState,
     request: Request,
-    next: Next,
+    inner: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
     if request.uri().path() != renewals::PATH {
-        return next.run(request).await;
+        return inner(request).await;
     }
     // Boxed, because the others would carry it.
-    Box::pin(share(state, request, next)).await
+    Box::pin(share(state, request, inner)).await
 }
 
-async fn share(state: ApiState, request: Request, next: Next) -> Response {
-    let page = authorized_page(&state, request.headers()).await;
+async fn share(
+    state: &ApiState,
+    request: Request,
+    inner: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
+    let page = authorized_page(state, request.headers()).await;
     let mut response = match (is_preflight(&request), &page) {
-        (false, _) => next.run(request).await,
+        (false, _) => inner(request).await,
         (true, Some(_)) => preflight(),
         (true, None) => origin_not_authorized().into_response(),
     };

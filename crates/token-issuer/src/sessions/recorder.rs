@@ -90,6 +90,10 @@ impl Pending {
         }
     }
 
+    fn is_mark(&self) -> bool {
+        matches!(self, Self::Mark(_))
+    }
+
     /// Tells who waits. A requester that went away leaves a row without a token, which does no harm.
     fn tell(self, outcome: Result<(), RecordError>) {
         match self {
@@ -279,7 +283,7 @@ impl Groups {
             match self.log {
                 IssuanceLog::Durable => gather(&mut waiting, &mut group).await,
                 // Nobody waits, so that a group may as well be large.
-                IssuanceLog::Buffered if waiting.is_empty() => {
+                IssuanceLog::Buffered if !group.iter().any(Pending::is_mark) => {
                     tokio::time::sleep(BUFFERED_FOR).await;
                     let room = MAX_BATCH.saturating_sub(group.len());
                     if room > 0 && !waiting.is_empty() {
