@@ -20,7 +20,7 @@ fn request(subject: &str) -> Value {
 }
 
 impl App {
-    async fn is_active(&self, token: &str) -> bool {
+    pub(crate) async fn is_active(&self, token: &str) -> bool {
         let url = self.server.url() + "/oauth2/introspect";
         let request = self.http.post(url).header("x-api-key", &self.key);
         let answer = self.send(request.form(&[("token", token)])).await;

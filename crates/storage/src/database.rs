@@ -186,6 +186,13 @@ impl Database {
         }
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => writer.is_closed(),
+            Pools::Postgres(pool) => pool.is_closed(),
+        }
+    }
+
     /// Closes all connections once they are returned.
     pub async fn close(&self) {
         match &self.pools {

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use key_admin::Activity;
 use serde::{Deserialize, Serialize};
-use storage::{Database, GroupWriter, SessionId, StorageError};
+use storage::{Database, Group, GroupWriter, SessionId, StorageError, execute_group};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::row::{self, Row};
+use super::row::{NoRow, Row};
+use super::store::recording::{self, Extent, MAX_ROWS};
 use super::{AttributeHasher, store, usage};
 use crate::claims::SignedToken;
 use crate::issuance::Origin;
@@ -63,10 +64,10 @@ pub(crate) struct Recorded(());
 const QUEUE: usize = 8192;
 /// A database that takes longer has gone; its connection is given up, so that the next group gets another one.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
-/// Rows in one transaction.
-const MAX_BATCH: usize = 512;
 /// How long a group waits for more rows at most. About as long as a commit takes.
 const MAX_GATHERING: Duration = Duration::from_millis(2);
+/// How long a request waits for a place in the queue where it does not wait for its row.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long rows wait for others where no request waits for them.
 const BUFFERED_FOR: Duration = Duration::from_millis(10);
 /// How long a database that was away is left alone.
@@ -160,9 +161,9 @@ impl Recorder {
         origin: &Origin,
     ) -> Result<Recorded, RecordError> {
         let _timer = self.steps.record.time();
-        let row = Row::new(token, origin, &self.hasher).map_err(|_| RecordError::Refused)?;
+        let row = self.row(token, origin).map_err(|_| RecordError::Refused)?;
         if self.log == IssuanceLog::Buffered {
-            self.queue(Pending::Buffered(row))?;
+            self.queue_in_time(Pending::Buffered(row)).await?;
             return Ok(Recorded(()));
         }
         let (done, committed) = oneshot::channel();
@@ -174,11 +175,25 @@ impl Recorder {
         }
     }
 
+    fn row(&self, token: &SignedToken, origin: &Origin) -> Result<Row, NoRow> {
+        Row::new(token, origin, &self.hasher, self.database.engine())
+    }
+
     fn queue(&self, pending: Pending) -> Result<(), RecordError> {
         self.queue.try_send(pending).map_err(|error| match error {
             TrySendError::Full(_) => RecordError::Overloaded,
             TrySendError::Closed(_) => RecordError::Unavailable,
         })
+    }
+
+    /// The same, with some patience. Who waits for its row is slowed down by that; others only by this.
+    async fn queue_in_time(&self, pending: Pending) -> Result<(), RecordError> {
+        let queued = tokio::time::timeout(PATIENCE, self.queue.send(pending));
+        match queued.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(RecordError::Unavailable),
+            Err(_) => Err(RecordError::Overloaded),
+        }
     }
 
     /// Returns when the rows of all tokens that have left so far are written. Where tokens wait for that, at once.
@@ -238,9 +253,7 @@ impl Recorder {
             self.settle().await;
         }
         let _timer = self.steps.record.time();
-        let rows = tokens
-            .iter()
-            .map(|token| Row::new(token, origin, &self.hasher));
+        let rows = tokens.iter().map(|token| self.row(token, origin));
         let rows: Vec<Row> = rows
             .collect::<Result<_, _>>()
             .map_err(|_| RecordError::Refused)?;
@@ -257,7 +270,9 @@ impl Recorder {
             if !holds {
                 return Ok(false);
             }
-            store::record(tx.conn(), group(rows.iter())?).await?;
+            for rows in rows.chunks(MAX_ROWS) {
+                execute_group(tx.conn(), group(rows.iter(), Extent::Part)?).await?;
+            }
             tx.commit().await?;
             Ok(true)
         })
@@ -278,19 +293,11 @@ struct Groups {
 
 impl Groups {
     async fn write_all(mut self, mut waiting: mpsc::Receiver<Pending>) {
-        let mut group = Vec::with_capacity(MAX_BATCH);
-        while waiting.recv_many(&mut group, MAX_BATCH).await > 0 {
+        let mut group = Vec::with_capacity(MAX_ROWS);
+        while waiting.recv_many(&mut group, MAX_ROWS).await > 0 {
             match self.log {
                 IssuanceLog::Durable => gather(&mut waiting, &mut group).await,
-                // Nobody waits, so that a group may as well be large.
-                IssuanceLog::Buffered if !group.iter().any(Pending::is_mark) => {
-                    tokio::time::sleep(BUFFERED_FOR).await;
-                    let room = MAX_BATCH.saturating_sub(group.len());
-                    if room > 0 && !waiting.is_empty() {
-                        waiting.recv_many(&mut group, room).await;
-                    }
-                }
-                IssuanceLog::Buffered => {}
+                IssuanceLog::Buffered => gather_long(&mut waiting, &mut group).await,
             }
             let outcome = self.write_patiently(&group).await;
             // One row that the database refuses must not take the others with it.
@@ -326,7 +333,7 @@ impl Groups {
         }
         let rows = rows.iter().copied();
         within_time(rows.len(), async {
-            store::record_at_once(&mut self.writer, group(rows.clone())?).await
+            self.writer.write(group(rows.clone(), Extent::Whole)?).await
         })
         .await?;
         count(&self.activity, rows);
@@ -338,12 +345,24 @@ impl Groups {
 /// requests come faster than they are looked for, which on an idle server is not at all, and for a bounded time.
 async fn gather(waiting: &mut mpsc::Receiver<Pending>, group: &mut Vec<Pending>) {
     let started = Instant::now();
-    while group.len() < MAX_BATCH && started.elapsed() < MAX_GATHERING {
+    while group.len() < MAX_ROWS && started.elapsed() < MAX_GATHERING {
         tokio::task::yield_now().await;
         if waiting.is_empty() {
             return;
         }
-        let room = MAX_BATCH - group.len();
+        let room = MAX_ROWS - group.len();
+        waiting.recv_many(group, room).await;
+    }
+}
+
+/// The same where nobody waits, unless somebody asks for what is on its way.
+async fn gather_long(waiting: &mut mpsc::Receiver<Pending>, group: &mut Vec<Pending>) {
+    let enough = group.len() + waiting.len() >= MAX_ROWS;
+    if !enough && !group.iter().any(Pending::is_mark) {
+        tokio::time::sleep(BUFFERED_FOR).await;
+    }
+    let room = MAX_ROWS.saturating_sub(group.len());
+    if room > 0 && !waiting.is_empty() {
         waiting.recv_many(group, room).await;
     }
 }
@@ -351,9 +370,10 @@ async fn gather(waiting: &mut mpsc::Receiver<Pending>, group: &mut Vec<Pending>)
 /// What is written of these rows: themselves, and what they add to the counts of their keys.
 fn group<'a>(
     rows: impl ExactSizeIterator<Item = &'a Row> + Clone,
-) -> Result<[String; 3], StorageError> {
-    let (keys, days) = usage::of(rows.clone().map(|row| &row.issued))?;
-    Ok([row::list(rows), keys, days])
+    extent: Extent,
+) -> Result<Group, StorageError> {
+    let counts = usage::of(rows.clone().map(|row| &row.issued))?;
+    Ok(recording::group(rows.map(|row| &row.form), counts, extent))
 }
 
 fn count<'a>(activity: &Activity, rows: impl Iterator<Item = &'a Row>) {

@@ -163,7 +163,7 @@ impl App {
 
 #[tokio::test]
 async fn a_key_that_may_not_act_ends_its_sessions() {
-    on_both_engines(|database| async move {
+    Box::pin(on_both_engines(|database| async move {
         let app = App::renewing(database, rule()).await;
         let (keys, organization, act) = (&app.services.keys, app.organization.id, act());
 
@@ -210,7 +210,7 @@ async fn a_key_that_may_not_act_ends_its_sessions() {
             .await;
         updated.unwrap();
         app.has_ended(&token, "without its permission").await;
-    })
+    }))
     .await;
 }
 
