@@ -202,7 +202,7 @@ mod tests {
         drop(sink);
         let written: Vec<u8> = seen.iter().flatten().collect();
         let written = String::from_utf8(written).unwrap();
-        let numbers: Vec<u32> = written.lines().map(|line| line.parse().unwrap()).collect();
-        assert_eq!(numbers, Vec::from_iter(0..100));
+        let numbers = written.lines().map(|line| line.parse().unwrap());
+        assert!(numbers.eq(0..100), "{written}");
     }
 }
