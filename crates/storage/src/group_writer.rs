@@ -3,70 +3,43 @@
 //! A transaction of a pool takes a trip for each of its statements and three more, and each wakes two threads. Here the
 //! statements travel together, over a connection of their own.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::Connection;
 
 use crate::database::Writer;
 use crate::{Conn, Database, StorageError};
 
-/// Statements with what they write. The engines take many rows best in different forms: PostgreSQL as one JSON list,
-/// SQLite, where a list would have to be taken apart value by value, as the values themselves.
-#[derive(Clone, Debug)]
-pub enum Group {
-    /// Any number of statements; to be a transaction of their own, `begin immediate; …; commit`.
-    Sqlite {
-        /// Their text, with parameters `?1`, `?2`, …. Those beyond the values are null.
-        sql: Arc<str>,
-        /// The values of the parameters.
-        values: Vec<SqliteValue>,
-    },
-    /// One statement, which may have others inside: `with … as (insert …) insert …`.
-    Postgres {
-        /// Its text.
-        sql: &'static str,
-        /// JSON lists for its parameters `$1`, `$2`, ….
-        lists: Vec<String>,
-    },
-}
-
-/// A value; cheap to clone.
-#[derive(Clone, Debug)]
-pub enum SqliteValue {
-    /// Text.
-    Text(Arc<str>),
-    /// Bytes.
-    Bytes(Arc<[u8]>),
-    /// A number.
-    Number(i64),
-    /// Null.
-    Null,
+/// Statements that all take their rows from the same JSON lists `$1`, `$2`, ….
+#[derive(Clone, Copy, Debug)]
+pub struct GroupSql {
+    /// For SQLite: any number of statements; to be a transaction of their own, `begin immediate; …; commit`.
+    pub sqlite: &'static str,
+    /// For PostgreSQL: one statement, which may have others inside: `with … as (insert …) insert …`.
+    pub postgres: &'static str,
 }
 
 /// Runs the statements as a part of a transaction.
-pub async fn execute_group(conn: Conn<'_>, group: Group) -> Result<(), StorageError> {
-    match (conn, group) {
-        (Conn::Sqlite(connection), Group::Sqlite { sql, values }) => {
-            let mut query = sqlx::query(AssertSqlSafe(sql));
-            for value in values {
-                query = match value {
-                    SqliteValue::Text(text) => query.bind(text),
-                    SqliteValue::Bytes(bytes) => query.bind(bytes),
-                    SqliteValue::Number(number) => query.bind(number),
-                    SqliteValue::Null => query.bind(None::<i64>),
-                };
-            }
-            query.execute(connection).await?;
-        }
-        (Conn::Postgres(connection), Group::Postgres { sql, lists }) => {
-            let mut query = sqlx::query(sql);
+pub async fn execute_group(
+    conn: Conn<'_>,
+    sql: GroupSql,
+    lists: Vec<String>,
+) -> Result<(), StorageError> {
+    match conn {
+        Conn::Sqlite(connection) => {
+            let mut query = sqlx::query(sql.sqlite);
             for list in lists {
                 query = query.bind(list);
             }
             query.execute(connection).await?;
         }
-        _ => return Err(StorageError::corrupt("group", "it is for another engine")),
+        Conn::Postgres(connection) => {
+            let mut query = sqlx::query(sql.postgres);
+            for list in lists {
+                query = query.bind(list);
+            }
+            query.execute(connection).await?;
+        }
     }
     Ok(())
 }
@@ -93,7 +66,7 @@ impl GroupWriter {
 
     /// Runs the statements, which are a transaction. When this returns `Ok`, a power cut cannot take them back; after an error nothing of them
     /// remains, unless the connection was lost at the very moment of the commit.
-    pub async fn write(&mut self, group: Group) -> Result<(), StorageError> {
+    pub async fn write(&mut self, sql: GroupSql, lists: Vec<String>) -> Result<(), StorageError> {
         if self.database.is_closed() {
             self.connection = None;
             return Err(sqlx::Error::PoolClosed.into());
@@ -101,7 +74,7 @@ impl GroupWriter {
         // The one writer that SQLite has. PostgreSQL needs no turns.
         let turn = self.database.turn().await?;
         let mut connection = self.connection().await?;
-        match execute_group(connection.conn(), group).await {
+        match execute_group(connection.conn(), sql, lists).await {
             Ok(()) => {
                 self.connection = Some((connection, Instant::now()));
                 Ok(())

@@ -52,7 +52,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::Conn;
 pub use database::{Database, Engine, ReadConn, Transaction};
 pub use error::StorageError;
-pub use group_writer::{Group, GroupWriter, SqliteValue, execute_group};
+pub use group_writer::{GroupSql, GroupWriter, execute_group};
 pub use ids::{
     AudienceId, AuditEventId, ConsoleSessionId, NodeId, OrganizationId, PrincipalId, RequestId,
     SessionId,

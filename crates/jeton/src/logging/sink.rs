@@ -202,7 +202,7 @@ mod tests {
         drop(sink);
         let written: Vec<u8> = seen.iter().flatten().collect();
         let written = String::from_utf8(written).unwrap();
-        let numbers = written.lines().map(|line| line.parse().unwrap());
+        let numbers = written.lines().map(|line| line.parse::<i32>().unwrap());
         assert!(numbers.eq(0..100), "{written}");
     }
 }

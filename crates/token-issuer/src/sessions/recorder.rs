@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 
 use key_admin::Activity;
 use serde::{Deserialize, Serialize};
-use storage::{Database, Group, GroupWriter, SessionId, StorageError, execute_group};
+use storage::{Database, GroupWriter, SessionId, StorageError};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::row::{NoRow, Row};
-use super::store::recording::{self, Extent, MAX_ROWS};
+use super::row::{self, Row};
 use super::{AttributeHasher, store, usage};
 use crate::claims::SignedToken;
 use crate::issuance::Origin;
@@ -64,6 +63,8 @@ pub(crate) struct Recorded(());
 const QUEUE: usize = 8192;
 /// A database that takes longer has gone; its connection is given up, so that the next group gets another one.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Rows in one transaction.
+const MAX_ROWS: usize = 512;
 /// How long a group waits for more rows at most. About as long as a commit takes.
 const MAX_GATHERING: Duration = Duration::from_millis(2);
 /// How long a request waits for a place in the queue where it does not wait for its row.
@@ -161,7 +162,7 @@ impl Recorder {
         origin: &Origin,
     ) -> Result<Recorded, RecordError> {
         let _timer = self.steps.record.time();
-        let row = self.row(token, origin).map_err(|_| RecordError::Refused)?;
+        let row = Row::new(token, origin, &self.hasher).map_err(|_| RecordError::Refused)?;
         if self.log == IssuanceLog::Buffered {
             self.queue_in_time(Pending::Buffered(row)).await?;
             return Ok(Recorded(()));
@@ -173,10 +174,6 @@ impl Recorder {
             Ok(Err(error)) => Err(error),
             Err(_) => Err(RecordError::Unavailable),
         }
-    }
-
-    fn row(&self, token: &SignedToken, origin: &Origin) -> Result<Row, NoRow> {
-        Row::new(token, origin, &self.hasher, self.database.engine())
     }
 
     fn queue(&self, pending: Pending) -> Result<(), RecordError> {
@@ -253,7 +250,9 @@ impl Recorder {
             self.settle().await;
         }
         let _timer = self.steps.record.time();
-        let rows = tokens.iter().map(|token| self.row(token, origin));
+        let rows = tokens
+            .iter()
+            .map(|token| Row::new(token, origin, &self.hasher));
         let rows: Vec<Row> = rows
             .collect::<Result<_, _>>()
             .map_err(|_| RecordError::Refused)?;
@@ -270,9 +269,7 @@ impl Recorder {
             if !holds {
                 return Ok(false);
             }
-            for rows in rows.chunks(MAX_ROWS) {
-                execute_group(tx.conn(), group(rows.iter(), Extent::Part)?).await?;
-            }
+            store::record(tx.conn(), group(rows.iter())?).await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -333,7 +330,7 @@ impl Groups {
         }
         let rows = rows.iter().copied();
         within_time(rows.len(), async {
-            self.writer.write(group(rows.clone(), Extent::Whole)?).await
+            store::record_at_once(&mut self.writer, group(rows.clone())?).await
         })
         .await?;
         count(&self.activity, rows);
@@ -370,10 +367,9 @@ async fn gather_long(waiting: &mut mpsc::Receiver<Pending>, group: &mut Vec<Pend
 /// What is written of these rows: themselves, and what they add to the counts of their keys.
 fn group<'a>(
     rows: impl ExactSizeIterator<Item = &'a Row> + Clone,
-    extent: Extent,
-) -> Result<Group, StorageError> {
-    let counts = usage::of(rows.clone().map(|row| &row.issued))?;
-    Ok(recording::group(rows.map(|row| &row.form), counts, extent))
+) -> Result<[String; 3], StorageError> {
+    let (keys, days) = usage::of(rows.clone().map(|row| &row.issued))?;
+    Ok([row::list(rows), keys, days])
 }
 
 fn count<'a>(activity: &Activity, rows: impl Iterator<Item = &'a Row>) {

@@ -1,5 +1,5 @@
-//! A session row on its way to the database, in the form that the engine takes best. It is made by the request that waits
-//! for it.
+//! A session row on its way to the database: an object of the JSON list that one statement takes. It is written once, by
+//! the request that waits for it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,64 +10,18 @@ use key_admin::secrets::hex;
 use policy::{AttributeName, AttributeValue, Resource, RoleName};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use storage::{Engine, OrganizationId, SessionId, SqliteValue, Timestamp};
+use storage::{OrganizationId, SessionId, Timestamp};
 use uuid::Uuid;
 
 use super::hashes::{AttributeHasher, CannotHash};
 use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
 
-/// A row, and what counts it.
+/// A row as text, and what counts it.
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) form: Form,
+    pub(super) json: String,
     pub(super) issued: Issued,
-}
-
-/// What the statements take.
-#[derive(Debug)]
-pub(super) enum Form {
-    /// For PostgreSQL: an object, by the names of the columns.
-    Json(String),
-    /// For SQLite: the values of [`COLUMNS`].
-    Values(Box<[SqliteValue; COLUMNS.len()]>),
-}
-
-/// The columns that a new row has values for; the first is never null.
-pub(super) const COLUMNS: [&str; 17] = [
-    "id",
-    "organization_id",
-    "api_key_id",
-    "audience_id",
-    "kid",
-    "subject",
-    "roles",
-    "attributes",
-    "resources",
-    "request_id",
-    "client_address",
-    "issued_at",
-    "expires_at",
-    "root_id",
-    "ends_at",
-    "reference_hash",
-    "payload_ciphertext",
-];
-
-impl Form {
-    pub(super) fn json(&self) -> Option<&str> {
-        match self {
-            Self::Json(json) => Some(json),
-            Self::Values(_) => None,
-        }
-    }
-
-    pub(super) fn values(&self) -> Option<&[SqliteValue; COLUMNS.len()]> {
-        match self {
-            Self::Values(values) => Some(values),
-            Self::Json(_) => None,
-        }
-    }
 }
 
 /// Which key issued a token, when, and from where.
@@ -90,7 +44,7 @@ pub(super) enum NoRow {
     Seal(#[from] CannotSeal),
 }
 
-/// The members of the object, in the order of [`COLUMNS`]. Times are Unix seconds.
+/// The members of the object, in the order of the statement that reads them.
 #[derive(Serialize)]
 struct Members<'a> {
     #[serde(serialize_with = "simple")]
@@ -114,11 +68,9 @@ struct Members<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[serde(serialize_with = "hexadecimal")]
-    reference_hash: Option<Vec<u8>>,
+    reference_hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[serde(serialize_with = "hexadecimal")]
-    payload_ciphertext: Option<Vec<u8>>,
+    payload_ciphertext: Option<String>,
 }
 
 /// The attributes as they are stored.
@@ -136,10 +88,9 @@ impl Row {
         token: &SignedToken,
         origin: &Origin,
         hasher: &AttributeHasher,
-        engine: Engine,
     ) -> Result<Self, NoRow> {
         let claims = token.claims();
-        let (reference_hash, payload_ciphertext) = wrapped(token, hasher)?.map(Into::into).unzip();
+        let (reference_hash, payload_ciphertext) = wrapped(token, hasher)?.unzip();
         let api_key = claims.api_key();
         let members = Members {
             id: claims.session_id().as_uuid(),
@@ -161,10 +112,7 @@ impl Row {
             payload_ciphertext,
         };
         Ok(Self {
-            form: match engine {
-                Engine::Sqlite => Form::Values(Box::new(members.values()?)),
-                Engine::Postgres => Form::Json(serde_json::to_string(&members)?),
-            },
+            json: serde_json::to_string(&members)?,
             issued: Issued {
                 organization: claims.organization(),
                 api_key,
@@ -175,40 +123,23 @@ impl Row {
     }
 }
 
-impl Members<'_> {
-    /// In the order of [`COLUMNS`], as SQLite stores them: times in microseconds, lists and objects as JSON.
-    fn values(&self) -> Result<[SqliteValue; COLUMNS.len()], serde_json::Error> {
-        let id = |id: Uuid| SqliteValue::Bytes(id.as_bytes().as_slice().into());
-        let text = |text: &str| SqliteValue::Text(text.into());
-        let time = |seconds: i64| SqliteValue::Number(seconds.saturating_mul(1_000_000));
-        let bytes = |bytes: &Option<Vec<u8>>| match bytes {
-            Some(bytes) => SqliteValue::Bytes(bytes.as_slice().into()),
-            None => SqliteValue::Null,
-        };
-        Ok([
-            id(self.id),
-            id(self.organization_id),
-            text(self.api_key_id),
-            id(self.audience_id),
-            text(self.kid),
-            text(self.subject),
-            text(&serde_json::to_string(self.roles)?),
-            text(&serde_json::to_string(&self.attributes)?),
-            text(&serde_json::to_string(self.resources)?),
-            text(self.request_id),
-            text(&self.client_address.to_string()),
-            time(self.issued_at),
-            time(self.expires_at),
-            id(self.root_id),
-            self.ends_at.map_or(SqliteValue::Null, time),
-            bytes(&self.reference_hash),
-            bytes(&self.payload_ciphertext),
-        ])
+/// The rows as one JSON list.
+pub(super) fn list<'a>(rows: impl ExactSizeIterator<Item = &'a Row> + Clone) -> String {
+    let length: usize = rows.clone().map(|row| row.json.len() + 1).sum();
+    let mut list = String::with_capacity(length + 2);
+    for row in rows {
+        list.push(if list.is_empty() { '[' } else { ',' });
+        list.push_str(&row.json);
     }
+    list.push(']');
+    list
 }
 
 /// Of a token that does not say itself what it stands for: what it is recognized by, and what it says, sealed.
-fn wrapped(token: &SignedToken, hasher: &AttributeHasher) -> Result<Option<[Vec<u8>; 2]>, NoRow> {
+fn wrapped(
+    token: &SignedToken,
+    hasher: &AttributeHasher,
+) -> Result<Option<(String, String)>, NoRow> {
     let Some((reference, payload)) = token.reference() else {
         return Ok(None);
     };
@@ -216,7 +147,7 @@ fn wrapped(token: &SignedToken, hasher: &AttributeHasher) -> Result<Option<[Vec<
     let sealer = hasher.payload_sealer(claims.organization())?;
     let identity = payload_identity(claims.session_id());
     let sealed = sealer.seal(&identity, &payload.to_vec().into())?;
-    Ok(Some([reference.to_vec(), sealed]))
+    Ok(Some((hex(reference), hex(&sealed))))
 }
 
 /// The row that sealed claims belong to.
@@ -246,10 +177,4 @@ impl<'a> Attributes<'a> {
 /// Hexadecimal digits without hyphens, which both engines read as bytes.
 fn simple<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(id.simple().encode_lower(&mut Uuid::encode_buffer()))
-}
-
-/// Of what is there: hexadecimal digits, which PostgreSQL decodes.
-#[expect(clippy::ref_option, reason = "serde passes the field like this")]
-fn hexadecimal<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
-    bytes.as_deref().map(hex).serialize(serializer)
 }

@@ -192,6 +192,27 @@ async fn one_refused_row_does_not_take_the_others_with_it() {
 }
 
 #[tokio::test]
+async fn many_at_once_are_all_recorded_and_counted() {
+    on_both_engines(|database| async move {
+        let app = Arc::new(App::on(database).await);
+        let issues: Vec<_> = (0..600)
+            .map(|number| {
+                let app = app.clone();
+                tokio::spawn(async move { app.issues(&format!("user-{number:03}")).await })
+            })
+            .collect();
+        for issue in issues {
+            issue.await.unwrap().unwrap();
+        }
+        let rows = sessions(&app.database).await;
+        let rows: Vec<_> = rows.into_iter().map(|row| row.subject).collect();
+        let expected: Vec<_> = (0..600).map(|number| format!("user-{number:03}")).collect();
+        assert_eq!(rows, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn without_a_database_there_is_no_token() {
     on_both_engines(|database| async move {
         let app = App::on(database).await;
