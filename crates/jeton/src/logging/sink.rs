@@ -178,7 +178,8 @@ mod tests {
         let (permit, seen, gate) = gate();
         let sink = Sink::start(gate, |dropped| dropped.to_string()).unwrap();
         let (lines, line) = (sink.lines(), [b'x'; 1024]);
-        let count = ROOM / line.len() + 10;
+        // The thread holds as much as there is room for, and as much waits.
+        let count = 2 * ROOM / line.len() + 10;
         for _ in 0..count {
             (&*lines).write_all(&line).unwrap();
         }
