@@ -1,10 +1,10 @@
 //! What happens around every request: one layer, [`surround`], and in it, from the outside in,
 //!
-//! 1. [`finish`]: the request gets its id and its log line; every error becomes problem+json; headers are completed.
-//! 2. [`share_with_pages`]: which web pages may read the answer.
-//! 3. [`caught`]: a panic in a handler is a 500, and the connection lives on.
-//! 4. [`within_time`]: a request that takes too long is answered.
-//! 5. [`record_refused`]: what a known caller may not do leaves an audit event.
+//! 1. `finish`: the request gets its id and its log line; every error becomes problem+json; headers are completed.
+//! 2. `share_with_pages`: which web pages may read the answer.
+//! 3. `caught`: a panic in a handler is a 500, and the connection lives on.
+//! 4. `within_time`: a request that takes too long is answered.
+//! 5. `record_refused`: what a known caller may not do leaves an audit event.
 //!
 //! They are functions and not layers of their own, because each layer costs several allocations per request.
 
@@ -41,7 +41,7 @@ pub const REQUEST_ID_HEADER: &str = "x-request-id";
 #[derive(Clone, Debug)]
 pub struct CurrentRequestId(pub std::sync::Arc<str>);
 
-/// In an answer's extensions: its error has another form, that of OAuth or of a page, and [`finish`] leaves it alone.
+/// In an answer's extensions: its error has another form, that of OAuth or of a page, and `finish` leaves it alone.
 #[derive(Clone, Copy, Debug)]
 pub struct CompleteAnswer;
 
@@ -210,7 +210,7 @@ async fn caught(answer: impl Future<Output = Response>) -> Response {
     answer.unwrap_or_else(on_panic)
 }
 
-/// The same as [`caught`] as a layer, for routers inside of this one that make pages of errors.
+/// What `caught` does as a layer, for routers inside of this one that make pages of errors.
 pub fn catch_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
     CatchPanicLayer::custom(on_panic as fn(_) -> _)
 }
