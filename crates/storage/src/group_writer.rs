@@ -64,8 +64,8 @@ impl GroupWriter {
         }
     }
 
-    /// Runs the statements, which are a transaction. When this returns `Ok`, a power cut cannot take them back; after an error nothing of them
-    /// remains, unless the connection was lost at the very moment of the commit.
+    /// Runs the statements, which are a transaction. When this returns `Ok`, a power cut cannot take them back; after an
+    /// error nothing of them remains, unless the connection was lost at the very moment of the commit.
     pub async fn write(&mut self, sql: GroupSql, lists: Vec<String>) -> Result<(), StorageError> {
         if self.database.is_closed() {
             self.connection = None;
