@@ -9,7 +9,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::hmac;
 use lane::Lane;
-pub use lane::LaneUse;
+pub use lane::{LaneUse, Place};
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -88,8 +88,9 @@ impl Pepper {
     }
 }
 
-/// So many API keys are hashed or wait for it; more would only time out. One takes 0.3 ms at the default cost.
-const MAX_KEYS: usize = 256;
+/// So many API keys are hashed or wait for a thread; one takes 0.3 ms at the default cost. Each holds a part of its client's
+/// budget of failures until it is over, and a client whose keys are all right must not run out of it.
+const MAX_KEYS: usize = 32;
 /// So many passwords; one takes tens of milliseconds.
 const MAX_PASSWORDS: usize = 32;
 
@@ -132,8 +133,25 @@ impl Hasher {
 
     /// Does the secret of an API key belong to the PHC string? Compares in constant time.
     pub async fn verify(&self, secret: SecretString, stored: Arc<str>) -> Result<bool, HashError> {
-        self.run(&self.keys, move |pepper| verify(pepper, &secret, &stored))
-            .await
+        let place = self.place_for_key().await?;
+        self.verify_at(place, secret, stored).await
+    }
+
+    /// Waits until there is a place to check an API key, for a second at most.
+    pub async fn place_for_key(&self) -> Result<Place, HashError> {
+        self.keys.enter().await
+    }
+
+    /// [`Self::verify`] for who has a place.
+    pub async fn verify_at(
+        &self,
+        place: Place,
+        secret: SecretString,
+        stored: Arc<str>,
+    ) -> Result<bool, HashError> {
+        let pepper = self.pepper.clone();
+        let work = move || verify(pepper.0.expose_secret(), &secret, &stored);
+        self.keys.run_at(place, work).await
     }
 
     /// Hashes a password at [`HashCost::PASSWORD`] under a fresh salt.

@@ -317,11 +317,16 @@ impl Authenticator {
         client: IpAddr,
         taken: &mut u8,
     ) -> Result<Proof, AuthenticateError> {
+        // Before the budget is touched: only so many requests hold a part of it at a time.
+        let place = self.hasher.place_for_key().await?;
         self.take_failure(client, taken)?;
         let (id, secret) = (presented.id(), presented.whole());
         let record = self.record(id).await?.ok_or(AuthenticateError::NotProven)?;
         let current = record.value.secret_hash.clone();
-        if self.hasher.verify(secret.clone(), current.clone()).await? {
+        let matches = self
+            .hasher
+            .verify_at(place, secret.clone(), current.clone());
+        if matches.await? {
             if has_other_cost(&current, self.settings.cost) {
                 self.rehash(id, secret.clone(), current.clone());
             }

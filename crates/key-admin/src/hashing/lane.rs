@@ -1,20 +1,26 @@
-//! Threads of their own for slow work, and a bounded queue before them.
+//! Threads of their own for slow work, a bounded queue before them, and a bounded time to get into it.
 //!
 //! The threads are no workers of the runtime, and the operating system prefers every other thread to them: where hashes
 //! and exchanges want the same core, exchanges get it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use storage::metrics::Counter;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::HashError;
 
 /// What hashing threads add to the niceness of the process. A core that an exchange wants as well gives such a thread about
 /// a tenth of its time; a core that nobody else wants, all of it. Every process may make itself nicer.
 const NICENESS: i32 = 10;
+
+/// How long a caller waits for a place. Who is refused at once comes back at once: a flood of refusals would cost more
+/// than the hashes that it did not get.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -23,14 +29,34 @@ type Job = Box<dyn FnOnce() + Send>;
 pub struct LaneUse {
     /// Hashes that are being computed now.
     pub running: u64,
-    /// Hashes that wait for a thread.
+    /// Hashes that wait for a thread, or for a place to wait.
     pub waiting: u64,
     /// The most that are computed at once.
     pub threads: u64,
     /// Hashes that were begun since the start.
     pub started: u64,
-    /// Hashes that were refused since the start, because too many waited already.
+    /// Hashes that were refused since the start, because too many waited for too long.
     pub rejected: u64,
+}
+
+/// The right to hash in a lane, for one job after the other.
+#[derive(Debug)]
+pub struct Place(OwnedSemaphorePermit);
+
+/// Counts a caller that waits for a place, also one that gives up.
+struct Outside<'a>(&'a AtomicU64);
+
+impl<'a> Outside<'a> {
+    fn enter(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Outside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Some threads and the queue before them.
@@ -41,6 +67,8 @@ pub(super) struct Lane {
     /// How many jobs may run or wait.
     room: usize,
     places: Arc<Semaphore>,
+    /// How many callers wait for a place.
+    outside: AtomicU64,
     started: Arc<Counter>,
     rejected: Counter,
     /// The threads start with the first job, and end when this is dropped.
@@ -55,10 +83,28 @@ impl Lane {
             threads,
             room: places,
             places: Arc::new(Semaphore::new(places)),
+            outside: AtomicU64::new(0),
             started: Arc::default(),
             rejected: Counter::default(),
             jobs: OnceLock::new(),
         }
+    }
+
+    /// Waits for a place, in the order of the callers, for a bounded time.
+    pub(super) async fn enter(&self) -> Result<Place, HashError> {
+        let places = self.places.clone();
+        let permit = match places.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => {
+                let _outside = Outside::enter(&self.outside);
+                let permit = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
+                permit.ok().and_then(Result::ok).ok_or_else(|| {
+                    self.rejected.increment();
+                    HashError::Overloaded
+                })?
+            }
+        };
+        Ok(Place(permit))
     }
 
     /// Does the work when its turn comes, unless its caller has gone away by then.
@@ -66,10 +112,16 @@ impl Lane {
         &self,
         work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let place = self.places.clone().try_acquire_owned().map_err(|_| {
-            self.rejected.increment();
-            HashError::Overloaded
-        })?;
+        let place = self.enter().await?;
+        self.run_at(place, work).await
+    }
+
+    /// The same, for a caller that has a place.
+    pub(super) async fn run_at<T: Send + 'static>(
+        &self,
+        Place(place): Place,
+        work: impl FnOnce() -> Result<T, HashError> + Send + 'static,
+    ) -> Result<T, HashError> {
         let (answer, answered) = oneshot::channel();
         let started = self.started.clone();
         let job = Box::new(move || {
@@ -96,7 +148,7 @@ impl Lane {
         let running = jobs.min(self.threads);
         LaneUse {
             running: running as u64,
-            waiting: (jobs - running) as u64,
+            waiting: (jobs - running) as u64 + self.outside.load(Ordering::Relaxed),
             threads: self.threads as u64,
             started: self.started.get(),
             rejected: self.rejected.get(),
@@ -158,16 +210,19 @@ mod tests {
         (work, end)
     }
 
-    #[tokio::test]
-    async fn beyond_its_places_a_lane_refuses_at_once_and_others_are_not_concerned() {
+    #[tokio::test(start_paused = true)]
+    async fn beyond_its_places_a_lane_has_patience_and_others_are_not_concerned() {
         let (slow, other) = (Lane::new("slow", 1, 2), Lane::new("other", 1, 1));
         let (running, end) = stuck();
         let mut running = Box::pin(slow.run(running));
         assert!(futures::poll!(&mut running).is_pending());
         let mut waiting = Box::pin(slow.run(|| Ok(7)));
         assert!(futures::poll!(&mut waiting).is_pending());
-        let refused = slow.run(|| Ok(())).await;
-        assert!(matches!(refused, Err(HashError::Overloaded)));
+        let mut outside = Box::pin(slow.run(|| Ok(())));
+        assert!(futures::poll!(&mut outside).is_pending());
+        assert_eq!(slow.usage().waiting, 2);
+        assert!(matches!(outside.await, Err(HashError::Overloaded)));
+        assert_eq!((slow.usage().waiting, slow.usage().rejected), (1, 1));
         assert_eq!(other.run(|| Ok(8)).await.unwrap(), 8);
         end.send(()).unwrap();
         running.await.unwrap();

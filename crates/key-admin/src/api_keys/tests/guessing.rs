@@ -228,3 +228,32 @@ async fn checks_that_could_not_be_made_cost_no_budget() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_right_keys_from_one_address_are_no_guesses() {
+    on_both_engines(|database| async move {
+        let limit = RateLimit {
+            per_minute: 1,
+            burst: 40,
+        };
+        let settings = KeyAdminSettings {
+            failed_credentials: limit,
+            max_live_keys_per_owner: 200,
+            ..KeyAdminSettings::default()
+        };
+        let app = Arc::new(App::with(database, settings).await);
+        let mut keys = Vec::new();
+        for number in 0..120 {
+            keys.push(app.creates_key(&format!("key {number}")).await);
+        }
+        let uses = keys.into_iter().map(|key| {
+            let app = app.clone();
+            tokio::spawn(async move { app.authenticates(&key).await.map(|_| ()) })
+        });
+        // Collected, so that all of them are under way.
+        for used in uses.collect::<Vec<_>>() {
+            used.await.unwrap().unwrap();
+        }
+    })
+    .await;
+}
