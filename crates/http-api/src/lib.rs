@@ -31,7 +31,6 @@ mod state;
 pub mod strict_json;
 
 pub use metrics::MetricsAccess;
-pub use openapi::document;
 pub use router::service;
 pub use server::{ConnectionCounters, Deadline, Server, ServerSettings};
 pub use state::{ApiSettings, ApiState, SharedState};

@@ -116,6 +116,7 @@ pub fn service(state: &ApiState, pages: Router) -> Router {
     let (api, _) = routes().split_for_parts();
     let router = api
         .route("/openapi.json", get(docs::openapi_json))
+        .route("/openapi-3.0.json", get(docs::openapi_3_0_json))
         .route("/embed/session.js", get(embed::session_script))
         .merge(docs::swagger_ui(state.settings.development))
         .merge(pages.with_state(()));

@@ -68,8 +68,14 @@ pub(crate) enum Command {
     )]
     Reseal(ConfigArgs),
     /// Print the OpenAPI document
-    #[command(after_help = "Example:\n  jeton openapi > openapi.json")]
-    Openapi,
+    #[command(
+        after_help = "Examples:\n  jeton openapi > openapi.json\n  jeton openapi --spec 3.0 > openapi-3.0.json"
+    )]
+    Openapi {
+        /// The version of OpenAPI; 3.0 is for tools that read nothing newer
+        #[arg(long, value_enum, default_value = "3.1", value_name = "VERSION")]
+        spec: OpenapiVersion,
+    },
     /// Show the configuration
     Config(ConfigCommand),
     /// Make and list organizations directly in the configured database; show and change one on a server
@@ -188,6 +194,17 @@ impl InstallationArgs {
             || config.master_secret_file.is_some()
             || config.previous_master_secret_file.is_some()
     }
+}
+
+/// A version of OpenAPI.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum OpenapiVersion {
+    /// OpenAPI 3.1
+    #[value(name = "3.1")]
+    V3_1,
+    /// OpenAPI 3.0
+    #[value(name = "3.0")]
+    V3_0,
 }
 
 #[cfg(test)]

@@ -73,8 +73,8 @@ async fn run_to_end(command: Command) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(args).await,
         Command::Migrate(args) => commands::migrate::run(&args).await,
         Command::Reseal(args) => commands::reseal::run(&args).await,
-        Command::Openapi => {
-            commands::openapi::run();
+        Command::Openapi { spec } => {
+            commands::openapi::run(spec);
             Ok(())
         }
         Command::Config(args) => commands::config::run(args),

@@ -7,7 +7,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::caller::Caller;
-use crate::openapi::CallerProblems;
 use crate::state::ApiState;
 
 /// The caller: its organization, the owner of the API key, and the key itself.
@@ -102,7 +101,6 @@ pub struct AccountCeiling {
     tag = "Account",
     responses(
         (status = 200, description = "The caller", body = Account),
-        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

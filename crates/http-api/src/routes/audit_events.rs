@@ -9,8 +9,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::caller::Caller;
-use crate::openapi::CallerProblems;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::{Query, decode_cursor, invalid, limit, next_cursor, time};
 use crate::state::ApiState;
 
@@ -113,8 +112,7 @@ pub struct AuditEventList {
     params(ListAuditEventsQuery),
     responses(
         (status = 200, description = "A page of events", body = AuditEventList),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 422, description = "`invalid_filter`, `invalid_time`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

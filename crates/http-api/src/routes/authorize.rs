@@ -16,7 +16,6 @@ use super::session_tokens::TokenResource;
 use crate::caller::Caller;
 use crate::errors::sentence;
 use crate::json::{JsonBody, Object, present};
-use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::{FieldProblem, Problem};
 use crate::query::invalid;
 use crate::state::ApiState;
@@ -188,8 +187,7 @@ impl AuthorizeResult {
     request_body = AuthorizeRequest,
     responses(
         (status = 200, description = "One answer for each check", body = Authorization),
-        CallerProblems,
-        BodyProblems,
+        (status = 422, description = "`invalid_checks`, `invalid_resource`, `invalid_action`, `token_not_active`, `conflicting_fields`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

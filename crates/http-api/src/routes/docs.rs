@@ -14,11 +14,19 @@ const SWAGGER_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'sel
                            frame-ancestors 'none'";
 
 pub(crate) async fn openapi_json() -> Response {
+    document(crate::openapi::json())
+}
+
+pub(crate) async fn openapi_3_0_json() -> Response {
+    document(crate::openapi::json_3_0())
+}
+
+fn document(text: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/json"),
         (header::CACHE_CONTROL, "no-cache"),
     ];
-    (headers, crate::openapi::json()).into_response()
+    (headers, text).into_response()
 }
 
 /// Swagger UI at `/docs`. It keeps the key that was typed in over a reload only in development: a master credential

@@ -16,7 +16,6 @@ use utoipa::ToSchema;
 use crate::caller::{Caller, RequestOrigin};
 use crate::errors::refused_at;
 use crate::json::{JsonBody, Object, present};
-use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::{FieldProblem, Problem};
 use crate::state::ApiState;
 
@@ -227,8 +226,7 @@ fn in_words(seconds: i64) -> String {
     request_body = GenerateEmbedTokenRequest,
     responses(
         (status = 200, description = "The token", body = EmbedToken),
-        CallerProblems,
-        BodyProblems,
+        (status = 422, description = "`unknown_embed_permission`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

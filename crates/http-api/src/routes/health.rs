@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// A sign of life.
@@ -41,7 +41,7 @@ pub async fn get_health() -> Json<Health> {
     tag = "Operation",
     responses(
         (status = 200, description = "It can", body = Health),
-        (status = 503, description = "It cannot now; send requests elsewhere", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "It cannot now; send requests elsewhere: `draining`, `unavailable`"),
     ),
     security(()),
 )]

@@ -10,7 +10,7 @@ use crate::metrics::access::Origin;
 use crate::metrics::exposed;
 use crate::metrics::exposition::Format;
 use crate::middleware::not_found;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// Read this server's metrics
@@ -25,8 +25,8 @@ use crate::state::ApiState;
     tag = "Operation",
     responses(
         (status = 200, description = "All metrics of this server", body = String, content_type = "text/plain"),
-        (status = 401, description = "The server has a token for this, and this is not it", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "The address is not allowed to read them, and the server has no token for this", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "`metrics_token_required`"),
+        (status = 404, description = "The address is not allowed to read them, and the server has no token for this: `not_found`"),
     ),
     security((), ("MetricsToken" = [])),
 )]

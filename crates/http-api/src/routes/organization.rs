@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::{JsonBody, present};
-use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -82,7 +81,6 @@ impl From<Organization> for OrganizationView {
     tag = "Organization",
     responses(
         (status = 200, description = "The organization", body = OrganizationView),
-        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -107,8 +105,7 @@ pub async fn get_organization(
     request_body = UpdateOrganizationRequest,
     responses(
         (status = 200, description = "The organization as it is now", body = OrganizationView),
-        CallerProblems,
-        BodyProblems,
+        (status = 422, description = "`invalid_name`, `invalid_max_key_lifetime`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

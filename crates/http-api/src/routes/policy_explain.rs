@@ -13,8 +13,7 @@ use utoipa::ToSchema;
 use crate::caller::Caller;
 use crate::json::{JsonBody, Object, present};
 use crate::middleware::not_found;
-use crate::openapi::{BodyProblems, CallerProblems};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::routes::session_tokens::{TokenResource, TokenUser, default_audience, grant_request};
 use crate::state::ApiState;
 
@@ -126,9 +125,7 @@ pub struct EffectiveGrant {
     request_body = ExplainPolicyRequest,
     responses(
         (status = 200, description = "The decision", body = PolicyExplanation),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 404, description = "The organization has no such API key: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

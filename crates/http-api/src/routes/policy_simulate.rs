@@ -15,7 +15,6 @@ use utoipa::ToSchema;
 use crate::caller::Caller;
 use crate::errors::simulation;
 use crate::json::{LargeJsonBody, Object, present};
-use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::Problem;
 use crate::query::invalid;
 use crate::routes::policy::schema::PolicySchema;
@@ -107,8 +106,7 @@ pub struct SessionGroup {
     request_body = SimulatePolicyRequest,
     responses(
         (status = 200, description = "What would change", body = PolicySimulation),
-        CallerProblems,
-        BodyProblems,
+        (status = 422, description = "`invalid_policy`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

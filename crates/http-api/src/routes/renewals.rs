@@ -10,7 +10,6 @@ use super::session_tokens::SessionToken;
 use crate::caller::RequestOrigin;
 use crate::errors::{origin_not_authorized, token_not_active};
 use crate::json;
-use crate::openapi::RenewalProblems;
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -31,7 +30,13 @@ pub const PATH: &str = "/v1/session-tokens/renew";
     params(("Origin" = String, Header, description = "The page's origin; browsers set it")),
     responses(
         (status = 201, description = "The next token", body = SessionToken),
-        RenewalProblems,
+        (status = 400, description = "`body_not_empty`"),
+        (status = 401, description = "`token_not_active`"),
+        (status = 403, description = "`origin_not_authorized`, `not_renewable`, `session_ended`"),
+        (status = 409, description = "`already_renewed`"),
+        (status = 422, description = "What the token grants would not be granted any more"),
+        (status = 429, description = "`too_many_failed_attempts`"),
+        (status = 503, description = "`overloaded`"),
     ),
     security(("SessionToken" = [])),
 )]

@@ -9,7 +9,7 @@ use token_issuer::snapshot::SNAPSHOT_MAX_AGE_SECONDS;
 
 use super::verifiers::is_known;
 use crate::middleware::not_found;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// Get what is revoked
@@ -25,8 +25,7 @@ use crate::state::ApiState;
     responses(
         (status = 200, description = "The snapshot, a compact JWS", body = String, content_type = "application/jwt", headers(("ETag" = String, description = "For `If-None-Match`"))),
         (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
-        (status = 404, description = "There is no such organization", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such organization: `not_found`"),
     ),
     security(()),
 )]

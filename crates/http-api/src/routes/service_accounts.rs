@@ -12,8 +12,7 @@ use utoipa::ToSchema;
 use super::principals::{DeletePrincipalQuery, ListPrincipalsQuery, StateView, principal_state};
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::{JsonBody, present};
-use crate::openapi::{BodyProblems, CallerProblems};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::{PathId, Query, next_cursor};
 use crate::state::ApiState;
 
@@ -100,8 +99,7 @@ impl From<ServiceAccount> for ServiceAccountView {
     params(ListPrincipalsQuery),
     responses(
         (status = 200, description = "A page of service accounts", body = ServiceAccountList),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 422, description = "`invalid_filter`, `invalid_state`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -134,8 +132,7 @@ pub async fn list_service_accounts(
     request_body = CreateServiceAccountRequest,
     responses(
         (status = 201, description = "The service account", body = ServiceAccountView),
-        CallerProblems,
-        BodyProblems,
+        (status = 422, description = "`invalid_name`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -165,8 +162,7 @@ pub async fn create_service_account(
     params(("id" = String, Path, description = "The service account's identifier, `own_…`")),
     responses(
         (status = 200, description = "The service account", body = ServiceAccountView),
-        (status = 404, description = "The organization has no such service account", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such service account: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -195,9 +191,8 @@ pub async fn get_service_account(
     request_body = UpdateServiceAccountRequest,
     responses(
         (status = 200, description = "The service account as it is now", body = ServiceAccountView),
-        (status = 404, description = "The organization has no such service account", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 404, description = "The organization has no such service account: `not_found`"),
+        (status = 422, description = "`invalid_name`, `invalid_state`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -229,10 +224,8 @@ pub async fn update_service_account(
     params(("id" = String, Path, description = "The service account's identifier, `own_…`"), DeletePrincipalQuery),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 404, description = "The organization has no such service account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It has live API keys", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such service account: `not_found`"),
+        (status = 409, description = "`live_keys`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

@@ -13,7 +13,6 @@ use super::session_tokens::{
 };
 use crate::caller::{Caller, RequestOrigin};
 use crate::json::{JsonBody, Object, present};
-use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::{Problem, ProblemBody};
 use crate::state::ApiState;
 
@@ -60,22 +59,26 @@ pub struct SessionTokenBatch {
     results: Vec<SessionTokenResult>,
 }
 
-/// What became of one request.
+/// What became of one request: either `token` or `problem` is there.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SessionTokenResult {
+pub struct SessionTokenResult {
     /// The token.
-    Token(SessionToken),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    token: Option<SessionToken>,
     /// Why there is none, as `POST /v1/session-tokens` answers it: pointers are those of the one request.
-    Problem(ProblemBody),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    problem: Option<ProblemBody>,
 }
 
 impl SessionTokenResult {
     fn new(issued: Result<IssuedToken, Problem>, request_id: &str) -> Result<Self, Problem> {
-        Ok(match issued {
-            Ok(issued) => Self::Token(SessionToken::new(&issued)?),
-            Err(problem) => Self::Problem(problem.body(request_id)),
-        })
+        let (token, problem) = match issued {
+            Ok(issued) => (Some(SessionToken::new(&issued)?), None),
+            Err(problem) => (None, Some(problem.body(request_id))),
+        };
+        Ok(Self { token, problem })
     }
 }
 
@@ -98,8 +101,7 @@ impl From<Object<SessionTokenBatchItem>> for GrantRequest {
     request_body = IssueSessionTokenBatchRequest,
     responses(
         (status = 200, description = "A result for each request", body = SessionTokenBatch),
-        CallerProblems,
-        BodyProblems,
+        (status = 422, description = "`invalid_batch`, `batch_beyond_burst`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

@@ -15,7 +15,6 @@ use utoipa::ToSchema;
 
 use crate::caller::{Caller, RequestOrigin};
 use crate::json::{JsonBody, Object, present};
-use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -163,8 +162,6 @@ pub(crate) fn default_audience() -> String {
     responses(
         (status = 201, description = "The token", body = SessionToken),
         (status = 200, description = "With `dry_run`: what would be issued", body = SessionTokenPreview),
-        CallerProblems,
-        BodyProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

@@ -16,8 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::{JsonBody, Object, present};
 use crate::middleware::not_found;
-use crate::openapi::{BodyProblems, CallerProblems};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::{PathId, Query, decode_cursor, invalid, limit, next_cursor, time};
 use crate::state::ApiState;
 
@@ -301,8 +300,7 @@ impl From<FoundSession> for SessionView {
     params(ListSessionsQuery),
     responses(
         (status = 200, description = "A page of sessions", body = SessionList),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 422, description = "`no_such_audience`, `invalid_filter`, `invalid_time`, `invalid_state`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -335,8 +333,7 @@ pub async fn list_sessions(
     params(("id" = String, Path, description = "The session's identifier, the `jti` of its token")),
     responses(
         (status = 200, description = "The session", body = SessionView),
-        (status = 404, description = "The organization has no such session", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such session: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -362,8 +359,7 @@ pub async fn get_session(
     params(("id" = String, Path, description = "The session's identifier, the `jti` of its token")),
     responses(
         (status = 204, description = "Its token is void"),
-        (status = 404, description = "The organization has no such session", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such session: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -393,8 +389,7 @@ pub async fn delete_session(
     request_body = RevokeSessionsRequest,
     responses(
         (status = 204, description = "The tokens are void"),
-        CallerProblems,
-        BodyProblems,
+        (status = 422, description = "`invalid_target`, `no_such_audience`, `in_the_future`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

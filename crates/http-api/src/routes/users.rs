@@ -16,8 +16,7 @@ use super::principals::{
 };
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::{JsonBody, present};
-use crate::openapi::{BodyProblems, CallerProblems};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::{PathId, Query, invalid, next_cursor};
 use crate::state::ApiState;
 
@@ -187,8 +186,7 @@ impl From<User> for UserView {
     params(ListPrincipalsQuery),
     responses(
         (status = 200, description = "A page of users", body = UserList),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 422, description = "`invalid_role`, `invalid_state`, `invalid_filter`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -221,9 +219,9 @@ pub async fn list_users(
     request_body = CreateUserRequest,
     responses(
         (status = 201, description = "The user", body = UserView),
-        (status = 409, description = "A user with this e-mail address exists already", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 403, description = "`owners_only`, `stronger_role`"),
+        (status = 409, description = "`email_taken`"),
+        (status = 422, description = "`invalid_email`, `invalid_role`, `invalid_name`, `password_length`, `common_password`, `personal_password`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -254,8 +252,7 @@ pub async fn create_user(
     params(("id" = String, Path, description = "The user's identifier, `own_…`")),
     responses(
         (status = 200, description = "The user", body = UserView),
-        (status = 404, description = "The organization has no such user", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such user: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -284,10 +281,10 @@ pub async fn get_user(
     request_body = UpdateUserRequest,
     responses(
         (status = 200, description = "The user as it is now", body = UserView),
-        (status = 404, description = "The organization has no such user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It is the last active owner", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 403, description = "`owners_only`, `stronger_role`"),
+        (status = 404, description = "The organization has no such user: `not_found`"),
+        (status = 409, description = "`last_owner`"),
+        (status = 422, description = "`invalid_role`, `invalid_state`, `invalid_name`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -319,10 +316,9 @@ pub async fn update_user(
     params(("id" = String, Path, description = "The user's identifier, `own_…`"), DeletePrincipalQuery),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 404, description = "The organization has no such user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It has live API keys, or is the last active owner", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 403, description = "`owners_only`, `stronger_role`"),
+        (status = 404, description = "The organization has no such user: `not_found`"),
+        (status = 409, description = "`live_keys`, `last_owner`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

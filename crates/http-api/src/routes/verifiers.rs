@@ -15,7 +15,7 @@ use token_issuer::{AuthorizationServerMetadata, OrganizationIssuer};
 use utoipa::ToSchema;
 
 use crate::middleware::not_found;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::PathPair;
 use crate::state::ApiState;
 
@@ -23,8 +23,38 @@ use crate::state::ApiState;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JsonWebKeySet {
     /// The keys: those that sign, those that signed what still lives, and those that will sign next.
-    #[schema(value_type = Vec<std::collections::HashMap<String, Value>>)]
+    #[schema(value_type = Vec<JsonWebKey>)]
     keys: Vec<Value>,
+}
+
+/// A public key (RFC 7517); which members it has depends on `kty`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JsonWebKey {
+    /// `EC` (RFC 7518), `OKP` (RFC 8037) or `RSA` (RFC 7518).
+    kty: String,
+    /// Its name, which the header of each token tells.
+    kid: String,
+    /// What it is for: always `sig`.
+    #[serde(rename = "use")]
+    usage: String,
+    /// The algorithm of its signatures.
+    #[schema(examples("ES256"))]
+    alg: String,
+    /// The curve, of `EC` and `OKP`.
+    #[schema(required = false)]
+    crv: String,
+    /// A coordinate in base64url, of `EC` and `OKP`.
+    #[schema(required = false)]
+    x: String,
+    /// The other coordinate, of `EC`.
+    #[schema(required = false)]
+    y: String,
+    /// The modulus in base64url, of `RSA`.
+    #[schema(required = false)]
+    n: String,
+    /// The exponent in base64url, of `RSA`.
+    #[schema(required = false)]
+    e: String,
 }
 
 /// Authorization server metadata (RFC 8414), also usable as OpenID Connect discovery document.
@@ -99,8 +129,7 @@ impl From<AuthorizationServerMetadata> for IssuerMetadata {
     responses(
         (status = 200, description = "The keys", body = JsonWebKeySet, headers(("ETag" = String, description = "For `If-None-Match`"))),
         (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
-        (status = 404, description = "There is no such organization", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such organization: `not_found`"),
     ),
     security(()),
 )]
@@ -129,8 +158,7 @@ pub async fn get_jwks(
     responses(
         (status = 200, description = "The keys", body = JsonWebKeySet, headers(("ETag" = String, description = "For `If-None-Match`"))),
         (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
-        (status = 404, description = "There is no such organization, or it has no such audience", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such organization, or it has no such audience: `not_found`"),
     ),
     security(()),
 )]
@@ -165,8 +193,7 @@ fn key_set(headers: &HeaderMap, jwks: &Jwks) -> Response {
     params(("slug" = String, Path, description = "The organization's name in URLs")),
     responses(
         (status = 200, description = "The metadata", body = IssuerMetadata),
-        (status = 404, description = "There is no such organization", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such organization: `not_found`"),
     ),
     security(()),
 )]
@@ -188,8 +215,7 @@ pub async fn get_openid_configuration(
     params(("slug" = String, Path, description = "The organization's name in URLs")),
     responses(
         (status = 200, description = "The metadata", body = IssuerMetadata),
-        (status = 404, description = "There is no such organization", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such organization: `not_found`"),
     ),
     security(()),
 )]
@@ -211,8 +237,7 @@ pub async fn get_authorization_server_metadata(
     params(("slug" = String, Path, description = "The organization's name in URLs")),
     responses(
         (status = 200, description = "The metadata", body = IssuerMetadata),
-        (status = 404, description = "There is no such organization", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such organization: `not_found`"),
     ),
     security(()),
 )]

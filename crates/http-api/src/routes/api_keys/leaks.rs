@@ -9,8 +9,7 @@ use utoipa::ToSchema;
 use crate::caller::RequestOrigin;
 use crate::json::JsonBody;
 use crate::middleware::not_found;
-use crate::openapi::BodyProblems;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::state::ApiState;
 
 /// A key that somebody found.
@@ -34,10 +33,9 @@ pub struct ReportLeakRequest {
     request_body = ReportLeakRequest,
     responses(
         (status = 204, description = "The key is revoked"),
-        (status = 404, description = "This is no key of this installation", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many API keys that were not valid", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "The database cannot answer at the moment", body = ProblemBody, content_type = "application/problem+json"),
-        BodyProblems,
+        (status = 404, description = "This is no key of this installation: `not_found`"),
+        (status = 429, description = "`too_many_failed_attempts`"),
+        (status = 503, description = "`overloaded`"),
     ),
     security(()),
 )]

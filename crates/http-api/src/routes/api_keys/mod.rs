@@ -21,8 +21,7 @@ use self::types::{
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::JsonBody;
 use crate::middleware::not_found;
-use crate::openapi::{BodyProblems, CallerProblems};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::{PathId, Query, decode_cursor, invalid, limit, next_cursor};
 use crate::state::ApiState;
 
@@ -67,8 +66,7 @@ pub struct RotateApiKeyRequest {
     params(ListApiKeysQuery),
     responses(
         (status = 200, description = "A page of keys", body = ApiKeyList),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 422, description = "`invalid_filter`, `invalid_state`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -142,9 +140,9 @@ fn key_state(name: &str) -> Result<KeyState, Problem> {
     request_body = CreateApiKeyRequest,
     responses(
         (status = 201, description = "The key, with its secret", body = CreatedApiKey),
-        (status = 409, description = "The owner has as many live keys as allowed", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 403, description = "`stronger_than_caller`"),
+        (status = 409, description = "`key_limit_reached`"),
+        (status = 422, description = "`invalid_name`, `unknown_permission`, `conflicting_fields`, `expiry_in_the_past`, `lifetime_too_long`, `invalid_ceiling`, `invalid_rate_limit`, `no_such_owner`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -174,8 +172,7 @@ pub async fn create_api_key(
     params(("id" = String, Path, description = "The key's identifier, `key_…`")),
     responses(
         (status = 200, description = "The key", body = ApiKeyView),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such API key: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -199,10 +196,10 @@ pub async fn get_api_key(
     request_body = UpdateApiKeyRequest,
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The key is revoked, or would be one live key too many", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 403, description = "`stronger_than_caller`"),
+        (status = 404, description = "The organization has no such API key: `not_found`"),
+        (status = 409, description = "`api_key_is_revoked`, `key_limit_reached`"),
+        (status = 422, description = "`invalid_name`, `unknown_permission`, `conflicting_fields`, `expiry_in_the_past`, `lifetime_too_long`, `invalid_ceiling`, `invalid_rate_limit`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -235,10 +232,10 @@ pub async fn update_api_key(
     request_body = RotateApiKeyRequest,
     responses(
         (status = 200, description = "The key, with its new secret", body = CreatedApiKey),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The key is revoked or expired", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 403, description = "`stronger_than_caller`"),
+        (status = 404, description = "The organization has no such API key: `not_found`"),
+        (status = 409, description = "`api_key_is_revoked`, `api_key_is_expired`, `key_limit_reached`"),
+        (status = 422, description = "`invalid_grace`, `lifetime_too_long`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -274,9 +271,9 @@ pub async fn rotate_api_key(
     params(("id" = String, Path, description = "The key's identifier, `key_…`")),
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The key is revoked", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 403, description = "`stronger_than_caller`"),
+        (status = 404, description = "The organization has no such API key: `not_found`"),
+        (status = 409, description = "`api_key_is_revoked`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -306,9 +303,9 @@ pub async fn disable_api_key(
     params(("id" = String, Path, description = "The key's identifier, `key_…`")),
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The key is revoked", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 403, description = "`stronger_than_caller`"),
+        (status = 404, description = "The organization has no such API key: `not_found`"),
+        (status = 409, description = "`api_key_is_revoked`, `key_limit_reached`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

@@ -12,8 +12,7 @@ use super::types::ApiKeyView;
 use super::view;
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::JsonBody;
-use crate::openapi::{BodyProblems, CallerProblems};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::{PathId, Query};
 use crate::state::ApiState;
 
@@ -55,9 +54,9 @@ pub struct DeleteApiKeyQuery {
     request_body = RevokeApiKeyRequest,
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 403, description = "`stronger_than_caller`"),
+        (status = 404, description = "The organization has no such API key: `not_found`"),
+        (status = 422, description = "`invalid_reason`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -93,9 +92,8 @@ pub async fn revoke_api_key(
     params(("id" = String, Path, description = "The key's identifier, `key_…`"), DeleteApiKeyQuery),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 403, description = "`stronger_than_caller`"),
+        (status = 404, description = "The organization has no such API key: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

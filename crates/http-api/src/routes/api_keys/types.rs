@@ -36,12 +36,12 @@ pub struct ApiKeyView {
     #[schema(nullable = false)]
     created_by: Option<String>,
     /// What it may do.
-    #[schema(examples(json!(["tokens:issue"])))]
+    #[schema(example = json!(["tokens:issue"]))]
     permissions: Vec<String>,
     /// What it may grant at most.
     ceiling: Ceiling,
     /// The networks it may be used from; empty for any.
-    #[schema(examples(json!(["10.0.0.0/8"])))]
+    #[schema(example = json!(["10.0.0.0/8"]))]
     allowed_networks: Vec<String>,
     /// How often it may be used; absent for no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,7 +131,7 @@ pub struct Ceiling {
     fixed_attributes: BTreeMap<String, Value>,
     /// The only values, or items of lists, that its tokens may carry. Each token must carry these attributes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(required = false, examples(json!({ "regions": ["eu", "us"] })))]
+    #[schema(required = false, example = json!({ "regions": ["eu", "us"] }))]
     allowed_attributes: BTreeMap<String, Vec<Value>>,
     /// The longest life of a token, in seconds; absent when the key sets no limit.
     #[serde(
@@ -168,7 +168,7 @@ pub struct CreateApiKeyRequest {
     #[schema(value_type = String, required = false, examples("own_01a203acc363700cb2d3af39a2eae215"))]
     owner_id: Option<PrincipalId>,
     /// What it may do: permissions, or the presets `read` and `write`.
-    #[schema(examples(json!(["tokens:issue"])))]
+    #[schema(example = json!(["tokens:issue"]))]
     permissions: Vec<String>,
     /// When it stops working. Left out, like `expires_in_seconds`: never.
     #[serde(default, deserialize_with = "present")]

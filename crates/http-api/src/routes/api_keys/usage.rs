@@ -10,8 +10,7 @@ use utoipa::ToSchema;
 use super::types::IssuedCounts;
 use crate::caller::Caller;
 use crate::middleware::not_found;
-use crate::openapi::CallerProblems;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::PathId;
 use crate::state::ApiState;
 
@@ -53,8 +52,7 @@ pub struct ApiKeyUsageDay {
     params(("id" = String, Path, description = "The key's identifier, `key_…`")),
     responses(
         (status = 200, description = "Its usage", body = ApiKeyUsage),
-        (status = 404, description = "The organization has no such API key", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such API key: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

@@ -16,8 +16,7 @@ use self::types::{AudienceList, AudienceView, CreateAudienceRequest, UpdateAudie
 use super::policy::ListNamesQuery;
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::JsonBody;
-use crate::openapi::{BodyProblems, CallerProblems};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::{PathId, Query, next_cursor};
 use crate::state::ApiState;
 
@@ -32,8 +31,6 @@ use crate::state::ApiState;
     params(ListNamesQuery),
     responses(
         (status = 200, description = "A page of audiences", body = AudienceList),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -67,9 +64,8 @@ pub async fn list_audiences(
     request_body = CreateAudienceRequest,
     responses(
         (status = 201, description = "The audience", body = AudienceView),
-        (status = 409, description = "There is one of this name, or there are too many", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 409, description = "`already_exists`, `too_many_audiences`"),
+        (status = 422, description = "`invalid_audience`, `unknown_preset`, `conflicting_fields`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -99,8 +95,7 @@ pub async fn create_audience(
     params(("id" = String, Path, description = "The audience's identifier, `aud_…`")),
     responses(
         (status = 200, description = "The audience", body = AudienceView),
-        (status = 404, description = "The organization has no such audience", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such audience: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -128,9 +123,8 @@ pub async fn get_audience(
     request_body = UpdateAudienceRequest,
     responses(
         (status = 200, description = "The audience as it is now", body = AudienceView),
-        (status = 404, description = "The organization has no such audience", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 404, description = "The organization has no such audience: `not_found`"),
+        (status = 422, description = "`invalid_audience`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -161,9 +155,8 @@ pub async fn update_audience(
     params(("id" = String, Path, description = "The audience's identifier, `aud_…`")),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 404, description = "The organization has no such audience", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It is `default`", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such audience: `not_found`"),
+        (status = 409, description = "`default_audience`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

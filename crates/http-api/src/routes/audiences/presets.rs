@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 
 use super::schema::RegisteredSchema;
 use crate::caller::Caller;
-use crate::openapi::CallerProblems;
 use crate::problem::Problem;
 
 /// What an audience for a known consumer starts from.
@@ -82,7 +81,6 @@ impl From<&'static Preset> for PresetView {
     tag = "Audiences",
     responses(
         (status = 200, description = "The presets", body = AudiencePresetList),
-        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

@@ -54,29 +54,56 @@ pub struct RegisteredSchema {
     not_before: bool,
 }
 
-/// The value of `iss`.
+/// The value of `iss`: a word, or the given value.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 #[schema(as = IssuerClaim)]
 pub enum IssuerSchema {
-    /// The organization's issuer, where its keys are published.
-    Organization,
+    /// A word.
+    Word(IssuerWord),
     /// What the consumer knows this issuer by.
-    Given(String),
+    Given(GivenValue),
 }
 
-/// The value of `sub`.
+/// `organization`: the organization's issuer, where its keys are published.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+pub enum IssuerWord {
+    /// See there.
+    Organization,
+}
+
+/// A value that is the same for all tokens.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = GivenClaim)]
+pub struct GivenValue {
+    /// The value.
+    #[schema(min_length = 1, max_length = 255)]
+    given: String,
+}
+
+/// The value of `sub`: a word, or the given value.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
 #[schema(as = SubjectClaim)]
 pub enum SubjectSchema {
-    /// The user.
-    User,
-    /// The user, who must be identified by a UUID in its canonical form; others are refused.
-    UserUuid,
+    /// A word.
+    Word(SubjectWord),
     /// The same for all; verifiers that work offline cannot see a revocation by subject.
-    Given(String),
-    /// None, with the same effect on revocations.
+    Given(GivenValue),
+}
+
+/// `user`: the user. `user_uuid`: the user, who must be identified by a UUID in its canonical form; others are refused.
+/// `omitted`: none; verifiers that work offline cannot see a revocation by subject.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectWord {
+    /// See there.
+    User,
+    /// See there.
+    UserUuid,
+    /// See there.
     Omitted,
 }
 
@@ -94,17 +121,26 @@ pub enum TypSchema {
 
 /// The form in which tokens leave.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
 #[schema(as = TokenFormat)]
-pub enum FormatSchema {
-    /// A signed JWT, which everybody can read.
+pub struct FormatSchema {
+    /// `signed`: a JWT, which everybody can read. `encrypted`: the same inside a JWE (RFC 7516) with `ECDH-ES` and `A256GCM`,
+    /// which only the consumer can read. `opaque`: a random reference, `jts_…`, which only introspection resolves.
+    kind: FormatKind,
+    /// The consumer's public key, for `encrypted` and no other.
+    #[schema(required = false)]
+    key: EncryptionKeySchema,
+}
+
+/// The kinds of [`FormatSchema`].
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TokenFormatKind, description = "A form in which tokens leave.")]
+pub enum FormatKind {
+    /// See there.
     Signed,
-    /// A signed JWT inside a JWE (RFC 7516) with `ECDH-ES` and `A256GCM`: only the consumer can read it.
-    Encrypted {
-        /// The consumer's public key.
-        key: EncryptionKeySchema,
-    },
-    /// A random reference, `jts_…`, which only introspection resolves.
+    /// See there.
+    Encrypted,
+    /// See there.
     Opaque,
 }
 

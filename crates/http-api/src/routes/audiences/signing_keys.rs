@@ -15,8 +15,7 @@ use utoipa::ToSchema;
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::errors::ring;
 use crate::json::{JsonBody, Object, present};
-use crate::openapi::{BodyProblems, CallerProblems};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::{PathId, PathPair, invalid};
 use crate::routes::principals::optional_secret;
 use crate::state::ApiState;
@@ -133,8 +132,7 @@ impl From<Vec<ListedKey>> for SigningKeyList {
     params(("id" = String, Path, description = "The audience's identifier, `aud_…`")),
     responses(
         (status = 200, description = "The keys", body = SigningKeyList),
-        (status = 404, description = "The organization has no such audience", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such audience: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -161,9 +159,8 @@ pub async fn list_signing_keys(
     params(("id" = String, Path, description = "The audience's identifier, `aud_…`")),
     responses(
         (status = 200, description = "The keys as they are now", body = SigningKeyList),
-        (status = 404, description = "The organization has no such audience", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The next key has not been published for long enough; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such audience: `not_found`"),
+        (status = 409, description = "`next_key_too_new`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -193,10 +190,9 @@ pub async fn rotate_signing_key(
     request_body = ImportSigningKeyRequest,
     responses(
         (status = 201, description = "The key", body = SigningKeyView),
-        (status = 404, description = "The organization has no such audience", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "This key is in use, or was", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 404, description = "The organization has no such audience: `not_found`"),
+        (status = 409, description = "`already_exists`"),
+        (status = 422, description = "`unusable_key`, `conflicting_fields`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -230,8 +226,7 @@ pub async fn import_signing_key(
     ),
     responses(
         (status = 200, description = "The keys as they are now", body = SigningKeyList),
-        (status = 404, description = "The organization has no such audience, or that no such key in use", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such audience, or that no such key in use: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

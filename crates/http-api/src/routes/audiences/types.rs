@@ -49,7 +49,7 @@ pub struct AudienceView {
     /// The longest token, in bytes; what would be longer is refused.
     max_token_bytes: u32,
     /// The web pages that may renew its tokens, as browsers name them.
-    #[schema(value_type = Vec<String>, examples(json!(["https://app.example.com"])))]
+    #[schema(value_type = Vec<String>, example = json!(["https://app.example.com"]))]
     authorized_origins: BTreeSet<WebOrigin>,
     /// How its tokens are renewed; `null` when they are not.
     #[schema(value_type = Option<RenewalSchema>, required = true)]

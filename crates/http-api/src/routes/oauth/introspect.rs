@@ -7,7 +7,9 @@ use policy::operations::markers;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use token_issuer::{CheckTokenError, CheckedToken};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::error::OAuthErrorBody;
 use super::{OAuthClient, OAuthError, OAuthForm};
@@ -21,19 +23,41 @@ pub struct IntrospectTokenRequest {
     token: String,
     /// What kind of token it may be; it does not matter here.
     #[serde(rename = "token_type_hint")]
-    #[schema(required = false, examples("access_token"))]
+    #[schema(nullable = false, examples("access_token"))]
     _token_type_hint: Option<String>,
 }
 
 /// The answer: for a token that is not active, `active` alone.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct Introspection {
-    /// Is it a token of the organization that holds now?
     active: bool,
-    /// What it says.
     #[serde(flatten)]
-    #[schema(inline)]
     token: Option<IntrospectedToken>,
+}
+
+/// One object, of which only `active` is always there.
+impl PartialSchema for Introspection {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = IntrospectedToken::schema();
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            let active = ObjectBuilder::new()
+                .schema_type(Type::Boolean)
+                .description(Some("Is it a token of the organization that holds now?"));
+            object.required = vec!["active".to_owned()];
+            object.properties.insert("active".to_owned(), active.into());
+            object.description = Some(
+                "The answer: for a token that is not active, `active` alone; for one that is, everything that it says."
+                    .to_owned(),
+            );
+        }
+        schema
+    }
+}
+
+impl ToSchema for Introspection {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        IntrospectedToken::schemas(schemas);
+    }
 }
 
 /// What an active token says.
@@ -50,8 +74,12 @@ pub struct IntrospectedToken {
     /// Whom the token speaks for.
     sub: String,
     /// The audience.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     aud: Option<Value>,
     /// The issuer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     iss: Option<Value>,
     /// The session.
     jti: String,
@@ -60,11 +88,11 @@ pub struct IntrospectedToken {
     session_id: String,
     /// When the token was issued, in seconds since the Unix epoch.
     iat: i64,
-    /// When the token begins.
+    /// When the token begins, in seconds since the Unix epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(value_type = i64)]
     nbf: Option<Value>,
-    /// When the token ends.
+    /// When the token ends, in seconds since the Unix epoch.
     exp: i64,
     /// The roles.
     roles: Vec<String>,

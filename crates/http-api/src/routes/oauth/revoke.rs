@@ -19,7 +19,7 @@ pub struct RevokeTokenRequest {
     token: String,
     /// What kind of token it may be; it does not matter here.
     #[serde(rename = "token_type_hint")]
-    #[schema(required = false, examples("access_token"))]
+    #[schema(nullable = false, examples("access_token"))]
     _token_type_hint: Option<String>,
 }
 

@@ -40,24 +40,31 @@ pub struct TokenExchangeForm {
     /// `urn:ietf:params:oauth:grant-type:token-exchange`
     grant_type: String,
     /// A user's identifier, as the client has authenticated it; or a session token, for one that may do less.
-    #[schema(required)]
+    #[schema(required, nullable = false)]
     subject_token: Option<String>,
     /// `urn:jeton:params:oauth:token-type:user`, or `urn:ietf:params:oauth:token-type:access_token` for a session token.
-    #[schema(required)]
+    #[schema(required, nullable = false)]
     subject_token_type: Option<String>,
     /// The name of the audience. Left out: that of the session token, or `default` for a user.
+    #[schema(nullable = false)]
     audience: Option<String>,
     /// The wanted scope. Left out: all that the roles allow.
+    #[schema(nullable = false)]
     scope: Option<String>,
     /// `urn:ietf:params:oauth:token-type:access_token`, the default, or `urn:ietf:params:oauth:token-type:jwt`.
+    #[schema(nullable = false)]
     requested_token_type: Option<String>,
     /// What the token shall carry, as JSON: a list of one object, see `SessionDetails`.
+    #[schema(nullable = false)]
     authorization_details: Option<String>,
     /// Not supported.
+    #[schema(nullable = false)]
     resource: Option<String>,
     /// Not supported: tokens do not say who acts for the user.
+    #[schema(nullable = false)]
     actor_token: Option<String>,
     /// Not supported.
+    #[schema(nullable = false)]
     actor_token_type: Option<String>,
 }
 

@@ -23,8 +23,7 @@ use self::schema::PolicySchema;
 use super::verifiers::is_known;
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::errors::edit;
-use crate::openapi::{CallerProblems, PolicyBodyProblems};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::{Query, decode_cursor, limit};
 use crate::state::ApiState;
 
@@ -115,8 +114,7 @@ impl From<Change> for PolicyChange {
     responses(
         (status = 200, description = "The policy", content((PolicySchema = "application/json"), (String = "application/yaml")), headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
-        (status = 406, description = "The policy is not shown in any type that `Accept` names", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 406, description = "`not_acceptable`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -155,9 +153,8 @@ pub async fn get_policy(
     ),
     responses(
         (status = 200, description = "What changed", body = PolicyChanges, headers(("ETag" = String, description = "The version, for `If-Match`"))),
-        (status = 412, description = "The policy is not at the version named in `If-Match`", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        PolicyBodyProblems,
+        (status = 412, description = "`policy_changed`"),
+        (status = 422, description = "`invalid_document`, `invalid_policy`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

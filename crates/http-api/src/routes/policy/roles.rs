@@ -14,8 +14,7 @@ use crate::caller::{Caller, RequestOrigin, act};
 use crate::errors::edit;
 use crate::json::JsonBody;
 use crate::middleware::not_found;
-use crate::openapi::{BodyProblems, CallerProblems};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::{PathId, Query, invalid, next_cursor};
 use crate::state::ApiState;
 
@@ -58,8 +57,6 @@ fn refused(sent: Role) -> impl FnOnce(EditError) -> Problem {
     params(ListNamesQuery),
     responses(
         (status = 200, description = "A page of roles", body = RoleList),
-        (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -88,9 +85,8 @@ pub async fn list_roles(
     request_body = RoleSchema,
     responses(
         (status = 201, description = "The role", body = RoleSchema),
-        (status = 409, description = "There is a role of this name already", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 409, description = "`already_exists`"),
+        (status = 422, description = "`invalid_policy`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -121,8 +117,7 @@ pub async fn create_role(
     params(("name" = String, Path, description = "The role's name")),
     responses(
         (status = 200, description = "The role", body = RoleSchema),
-        (status = 404, description = "The organization has no such role", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such role: `not_found`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -148,9 +143,8 @@ pub async fn get_role(
     request_body = RoleSchema,
     responses(
         (status = 200, description = "The role as it is now", body = RoleSchema),
-        (status = 404, description = "The organization has no such role", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
-        BodyProblems,
+        (status = 404, description = "The organization has no such role: `not_found`"),
+        (status = 422, description = "`invalid_policy`, `name_mismatch`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -186,9 +180,8 @@ pub async fn replace_role(
     params(("name" = String, Path, description = "The role's name")),
     responses(
         (status = 204, description = "It is gone"),
-        (status = 404, description = "The organization has no such role", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "Other parts of the policy name it", body = ProblemBody, content_type = "application/problem+json"),
-        CallerProblems,
+        (status = 404, description = "The organization has no such role: `not_found`"),
+        (status = 422, description = "Other parts of the policy name it: `invalid_policy`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

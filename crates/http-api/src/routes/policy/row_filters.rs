@@ -14,7 +14,6 @@ use utoipa::ToSchema;
 use crate::caller::Caller;
 use crate::errors::sentence;
 use crate::json::{JsonBody, Object, present};
-use crate::openapi::{BodyProblems, CallerProblems};
 use crate::problem::Problem;
 use crate::query::invalid;
 use crate::routes::presented::Presented;
@@ -256,8 +255,7 @@ impl RowFilterClause {
     request_body = GetRowFiltersRequest,
     responses(
         (status = 200, description = "The filters", body = RowFilters),
-        CallerProblems,
-        BodyProblems,
+        (status = 422, description = "`token_not_active`, `invalid_table`, `conflicting_fields`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
