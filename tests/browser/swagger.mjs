@@ -1,9 +1,11 @@
-// Issue a session token by hand in Swagger UI, as an engineer who explores the API would.
+// Use Swagger UI by hand, as an engineer who explores the API would: an operation of each tag; and look at the reference.
 //
 //   echo "$KEY" | node swagger.mjs BASE_URL SCREENSHOT_DIR
+//   node swagger.mjs BASE_URL SCREENSHOT_DIR </dev/null    a server in development, whose key the page knows
 //
-// Prints {"status", "token"} as Swagger UI shows them. Fails when the page asks for anything outside BASE_URL's origin,
-// when a request fails, on an error in the console and on a violation of the content security policy.
+// Prints {"token", "tags", "snippets"}: the token as Swagger UI shows it, the tag of each operation that was executed, and
+// the source of the request for a token. Fails when the page asks for anything outside BASE_URL's origin, when a request
+// fails, on an error in the console and on a violation of the content security policy.
 // BASE_URL's host must be 127.0.0.1: the browser resolves no name.
 
 import { join } from "node:path";
@@ -12,7 +14,6 @@ import { stripVTControlCharacters } from "node:util";
 import { launch } from "./chromium.mjs";
 
 const SCHEME = "ApiKeyHeader";
-const OPERATION = "/v1/session-tokens";
 const BODY = { user: { id: "user-42", roles: ["viewer"], attributes: { tenant_id: "t-1" } } };
 
 /** Collects whatever the page does wrong, from its first request on. */
@@ -20,8 +21,8 @@ async function watch(context, origin) {
   const faults = [];
   const checkUrl = (url) => {
     const { protocol, host } = new URL(url);
-    // data: carries its content in itself.
-    if (protocol !== "data:" && host !== origin.host) faults.push(`request elsewhere: ${url}`);
+    // data: carries its content in itself, and blob: what the page has made.
+    if (!["data:", "blob:"].includes(protocol) && host !== origin.host) faults.push(`request elsewhere: ${url}`);
   };
   context.on("request", (request) => checkUrl(request.url()));
   context.on("requestfailed", (request) => faults.push(`failed: ${request.url()}: ${request.failure()?.errorText}`));
@@ -55,28 +56,107 @@ async function authorize(page, key) {
   await dialog.waitFor({ state: "detached" });
 }
 
-/** Executes the operation and returns the status and the token that the page shows. */
-async function issue(page) {
+/** Opens an operation and returns what the page shows of it. */
+async function open(page, method, path) {
   // The attribute, because the text shown has break opportunities in it.
-  const path = page.locator(`.opblock-summary-path[data-path="${OPERATION}"]`);
-  const operation = page.locator(".opblock-post", { has: path });
+  const summary = page.locator(`.opblock-summary-path[data-path="${path}"]`);
+  const operation = page.locator(`.opblock-${method}`, { has: summary });
   await operation.locator(".opblock-summary-control").click();
   await operation.getByRole("button", { name: "Try it out" }).click();
-  await operation.locator("textarea.body-param__text").fill(JSON.stringify(BODY, null, 2));
-  await operation.getByRole("button", { name: "Execute" }).click();
+  return operation;
+}
 
+/** Executes an operation that is open, and returns the status and the text that the page shows. */
+async function execute(operation) {
+  await operation.getByRole("button", { name: "Execute" }).click();
   const live = operation.locator(".live-responses-table .response");
   await live.locator(".response-col_status").waitFor();
   const status = Number.parseInt(await live.locator(".response-col_status").innerText(), 10);
-  const shown = await live.locator(".response-col_description pre").first().innerText();
+  const shown = live.locator(".response-col_description pre");
+  return { status, text: (await shown.count()) > 0 ? await shown.first().innerText() : "" };
+}
+
+/** The source of the request in each language that the page offers. */
+async function snippetsOf(operation) {
+  const box = operation.locator(".request-snippets");
+  const sources = {};
+  for (const language of ["curl", "Node.js", "Python"]) {
+    await box.getByText(language, { exact: true }).click();
+    sources[language] = await box.locator("pre").first().innerText();
+  }
+  return sources;
+}
+
+/** Executes an operation as it is offered, with these parameters or fields of its form; `expected` is its status. */
+async function tryOut(page, { method, path, fields = {}, expected = 200 }) {
+  const operation = await open(page, method, path);
+  for (const [name, value] of Object.entries(fields)) {
+    await operation.locator(`tr[data-param-name="${name}"] input, tr[data-property-name="${name}"] input`).first().fill(value);
+  }
+  const { status, text: shown } = await execute(operation);
+  if (status !== expected) throw new Error(`${method} ${path}: ${status} in place of ${expected}: ${shown}`);
+  return shown;
+}
+
+/** One operation of each tag but the first; the bodies are the examples that the page offers. */
+const TOUR = [
+  { tag: "Sessions", method: "get", path: "/v1/sessions" },
+  { tag: "OAuth", method: "post", path: "/oauth2/introspect", fields: { token: "TOKEN" } },
+  { tag: "API keys", method: "post", path: "/v1/api-keys", expected: 201 },
+  { tag: "Policy", method: "get", path: "/v1/roles" },
+  { tag: "Audiences", method: "post", path: "/v1/audiences", expected: 201 },
+  { tag: "Users", method: "post", path: "/v1/users", expected: 201 },
+  { tag: "Service accounts", method: "post", path: "/v1/service-accounts", expected: 201 },
+  { tag: "Organization", method: "patch", path: "/v1/organization" },
+  { tag: "Audit", method: "get", path: "/v1/audit-events" },
+  { tag: "Account", method: "get", path: "/v1/account" },
+  { tag: "Verifiers", method: "get", path: "/orgs/{slug}/.well-known/jwks.json", fields: { slug: "acme" } },
+  { tag: "Operation", method: "get", path: "/healthz" },
+];
+
+async function issue(page) {
+  const operation = await open(page, "post", "/v1/session-tokens");
+  await operation.locator("textarea.body-param__text").fill(JSON.stringify(BODY, null, 2));
+  const { status, text: shown } = await execute(operation);
   const { token } = JSON.parse(shown);
   if (typeof token !== "string") throw new Error(`status ${status}, no token in what the page shows: ${shown}`);
-  return { status, token };
+  return { token, snippets: await snippetsOf(operation) };
+}
+
+async function explore(page, baseUrl, screenshots, key) {
+  await page.goto(new URL("/docs", baseUrl).href);
+  await page.locator(".swagger-ui .opblock").first().waitFor();
+  await page.screenshot({ path: join(screenshots, "swagger.png"), fullPage: true });
+  if (key) await authorize(page, key);
+  const { token, snippets } = await issue(page);
+  await page.screenshot({ path: join(screenshots, "swagger-executed.png"), fullPage: true });
+  // In development there is nothing to prove but that the page had the key.
+  if (!key) return { token, snippets, tags: [] };
+  const tags = ["Session tokens"];
+  for (const step of TOUR) {
+    const given = Object.entries(step.fields ?? {}).map(([name, value]) => [name, value === "TOKEN" ? token : value]);
+    await tryOut(page, { ...step, fields: Object.fromEntries(given) });
+    tags.push(step.tag);
+  }
+  return { token, snippets, tags };
+}
+
+/** The reference shows every operation's summary. */
+async function read(page, baseUrl, screenshots) {
+  await page.goto(new URL("/docs/reference", baseUrl).href);
+  await page.locator("h2", { hasText: /^Issue a session token$/ }).waitFor({ timeout: 60_000 });
+  await page.screenshot({ path: join(screenshots, "reference.png") });
+  const { paths } = await (await fetch(new URL("/openapi.json", baseUrl))).json();
+  const summaries = Object.values(paths).flatMap((item) => Object.values(item).map((it) => it.summary));
+  const headings = await page.locator("h2").allInnerTexts();
+  const missing = summaries.filter((summary) => !headings.some((heading) => heading.trim() === summary));
+  if (missing.length > 0) throw new Error(`not in the reference: ${missing}`);
+  await page.getByPlaceholder("Search...").fill("revoke");
+  await page.locator('[data-role="search:results"] li').first().waitFor();
 }
 
 async function main(baseUrl, screenshots) {
   const key = (await text(process.stdin)).trim();
-  if (!key) throw new Error("no API key on stdin");
   const browser = await launch();
   try {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
@@ -84,13 +164,9 @@ async function main(baseUrl, screenshots) {
     const faults = await watch(context, new URL(baseUrl));
     const page = await context.newPage();
     try {
-      await page.goto(new URL("/docs", baseUrl).href);
-      await page.locator(".swagger-ui .opblock").first().waitFor();
-      await page.screenshot({ path: join(screenshots, "swagger.png"), fullPage: true });
-      await authorize(page, key);
-      const issued = await issue(page);
-      await page.screenshot({ path: join(screenshots, "swagger-executed.png"), fullPage: true });
-      if (faults.length === 0) return issued;
+      const seen = await explore(page, baseUrl, screenshots, key);
+      await read(page, baseUrl, screenshots);
+      if (faults.length === 0) return seen;
     } catch (error) {
       // What went wrong in the page usually explains why a step of ours never came to its end.
       faults.push(String(error));

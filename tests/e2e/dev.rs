@@ -11,13 +11,13 @@ use storage::{Database, Engine};
 use crate::support::{Jeton, run_to_end};
 
 /// A data directory that goes with the scratch database; the database itself is used only with PostgreSQL.
-struct Home {
+pub(crate) struct Home {
     scratch: ScratchDatabase,
     database: Option<ScratchDatabase>,
 }
 
 impl Home {
-    async fn new(engine: Engine) -> Self {
+    pub(crate) async fn new(engine: Engine) -> Self {
         let database = match engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(ScratchDatabase::create(engine).await),
@@ -35,7 +35,7 @@ impl Home {
             .join("jeton-data")
     }
 
-    fn dev(&self, listen: &str) -> Jeton {
+    pub(crate) fn dev(&self, listen: &str) -> Jeton {
         let data_dir = self.data_dir();
         let mut arguments = vec![
             "dev",
@@ -50,7 +50,7 @@ impl Home {
         Jeton::start(&arguments, &[])
     }
 
-    fn credentials(&self) -> Value {
+    pub(crate) fn credentials(&self) -> Value {
         serde_json::from_slice(
             &std::fs::read(self.data_dir().join("dev-credentials.json")).unwrap(),
         )

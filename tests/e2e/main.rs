@@ -19,6 +19,7 @@ mod audit_refusals;
 mod authorize;
 mod batch;
 mod bodies;
+mod breaking;
 mod buffered;
 mod cli;
 mod cli_apikey_update;

@@ -118,7 +118,7 @@ pub fn service(state: &ApiState, pages: Router) -> Router {
         .route("/openapi.json", get(docs::openapi_json))
         .route("/openapi-3.0.json", get(docs::openapi_3_0_json))
         .route("/embed/session.js", get(embed::session_script))
-        .merge(docs::swagger_ui(state.settings.development))
+        .merge(docs::pages())
         .merge(pages.with_state(()));
     surrounded(router, state)
 }

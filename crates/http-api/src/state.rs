@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use secrecy::SecretString;
 use token_issuer::Services;
 
 use crate::metrics::{MetricsAccess, RequestMetrics};
@@ -20,6 +21,9 @@ pub struct ApiSettings {
     pub metrics: MetricsAccess,
     /// Is this `jeton dev`?
     pub development: bool,
+    /// The API key that Swagger UI has at hand, of `jeton dev` and nowhere else. Whoever can reach the server on this
+    /// machine is told.
+    pub prefilled_key: Option<SecretString>,
 }
 
 /// What every handler can reach; cheap to clone.

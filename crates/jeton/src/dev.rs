@@ -61,9 +61,10 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let file = args.data_dir.join(credentials::FILE);
     let credentials = credentials::ensure(&services, &public_url, &file).await?;
 
-    let api = config
+    let mut api = config
         .api_settings()
         .map_err(|fault| Failure::input(anyhow!(fault)))?;
+    api.prefilled_key = Some(credentials.api_key.clone().into());
     let serving = tokio::spawn({
         let console = ConsoleState::new(services.clone(), SingleSignOn::default());
         async move { serve::serve(server, &config, api, console).await }

@@ -16,7 +16,7 @@ use storage::{Database, Engine, OrganizationId, PrincipalId, SystemClock, Timest
 use token_issuer::audiences::{AudiencePatch, AudienceSettings};
 use token_issuer::{NewOrganization, PublicUrl, ServiceSettings, Services};
 
-use super::{Answer, Jeton, run_to_end};
+use super::{Answer, Jeton, contract, run_to_end};
 
 pub(crate) const PUBLIC_URL: &str = "https://tokens.test";
 pub(crate) const MASTER_SECRET: &str =
@@ -275,8 +275,14 @@ impl App {
         self.send(self.http.get(self.server.url() + path)).await
     }
 
+    /// Sends a request, and checks that the answer is one that the document describes.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Answer {
-        Answer::of(request.send().await.unwrap()).await
+        let (client, request) = request.build_split();
+        let request = request.unwrap();
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let answer = Answer::of(client.execute(request).await.unwrap()).await;
+        contract::check(&method, &path, &answer);
+        answer
     }
 
     /// Any operation, with the unlimited key.

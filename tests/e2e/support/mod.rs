@@ -3,6 +3,7 @@
 mod answer;
 mod app;
 mod console;
+mod contract;
 mod process;
 mod provider;
 mod script;

@@ -39,6 +39,7 @@ async fn state(database: storage::Database) -> ApiState {
             allow: Vec::new(),
         },
         development: false,
+        prefilled_key: None,
     };
     ApiState::new(Arc::new(services.await.unwrap()), settings, Arc::default())
 }

@@ -21,7 +21,7 @@ use crate::problem::ProblemBody;
 #[openapi(
     info(
         title = "Jeton",
-        description = "Exchange an API key for short-lived signed session tokens that carry roles and row-level-security attributes.\n\nErrors are `application/problem+json` (RFC 9457): programs read `code`, people read `detail`, and `errors` points at what is wrong with the input. Every answer carries `x-request-id`.",
+        description = include_str!("introduction.md"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/", description = "This server")),

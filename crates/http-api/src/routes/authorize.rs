@@ -187,7 +187,7 @@ impl AuthorizeResult {
     request_body = AuthorizeRequest,
     responses(
         (status = 200, description = "One answer for each check", body = Authorization),
-        (status = 422, description = "`invalid_checks`, `invalid_resource`, `invalid_action`, `token_not_active`, `conflicting_fields`"),
+        (status = 422, description = "`invalid_checks`, `invalid_resource`, `invalid_action`, `too_many_roles`, `too_many_resources`, `token_not_active`, `conflicting_fields`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

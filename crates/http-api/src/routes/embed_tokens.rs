@@ -226,7 +226,7 @@ fn in_words(seconds: i64) -> String {
     request_body = GenerateEmbedTokenRequest,
     responses(
         (status = 200, description = "The token", body = EmbedToken),
-        (status = 422, description = "`unknown_embed_permission`"),
+        (status = 422, description = "`unknown_embed_permission`, `scope_not_granted`, `scope_not_carried`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

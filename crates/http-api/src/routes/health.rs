@@ -41,6 +41,7 @@ pub async fn get_health() -> Json<Health> {
     tag = "Operation",
     responses(
         (status = 200, description = "It can", body = Health),
+        (status = 500, description = "`internal`"),
         (status = 503, description = "It cannot now; send requests elsewhere: `draining`, `unavailable`"),
     ),
     security(()),

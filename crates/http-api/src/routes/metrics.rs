@@ -24,7 +24,7 @@ use crate::state::ApiState;
     operation_id = "getMetrics",
     tag = "Operation",
     responses(
-        (status = 200, description = "All metrics of this server", body = String, content_type = "text/plain"),
+        (status = 200, description = "All metrics of this server", content((String = "text/plain"), (String = "application/openmetrics-text"))),
         (status = 401, description = "`metrics_token_required`"),
         (status = 404, description = "The address is not allowed to read them, and the server has no token for this: `not_found`"),
     ),

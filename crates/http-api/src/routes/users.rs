@@ -284,7 +284,7 @@ pub async fn get_user(
         (status = 403, description = "`owners_only`, `stronger_role`"),
         (status = 404, description = "The organization has no such user: `not_found`"),
         (status = 409, description = "`last_owner`"),
-        (status = 422, description = "`invalid_role`, `invalid_state`, `invalid_name`"),
+        (status = 422, description = "`invalid_role`, `invalid_state`, `invalid_name`, `password_length`, `common_password`, `personal_password`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

@@ -127,7 +127,7 @@ impl From<AuthorizationServerMetadata> for IssuerMetadata {
     tag = "Verifiers",
     params(("slug" = String, Path, description = "The organization's name in URLs")),
     responses(
-        (status = 200, description = "The keys", body = JsonWebKeySet, headers(("ETag" = String, description = "For `If-None-Match`"))),
+        (status = 200, description = "The keys", body = JsonWebKeySet, content_type = "application/jwk-set+json", headers(("ETag" = String, description = "For `If-None-Match`"))),
         (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
         (status = 404, description = "There is no such organization: `not_found`"),
     ),
@@ -156,7 +156,7 @@ pub async fn get_jwks(
         ("id" = String, Path, description = "The audience's identifier, `aud_…`"),
     ),
     responses(
-        (status = 200, description = "The keys", body = JsonWebKeySet, headers(("ETag" = String, description = "For `If-None-Match`"))),
+        (status = 200, description = "The keys", body = JsonWebKeySet, content_type = "application/jwk-set+json", headers(("ETag" = String, description = "For `If-None-Match`"))),
         (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
         (status = 404, description = "There is no such organization, or it has no such audience: `not_found`"),
     ),

@@ -266,6 +266,7 @@ impl Config {
             trusted_proxies: self.trusted_proxies.clone(),
             metrics: self.metrics.access()?,
             development: self.development,
+            prefilled_key: None,
         })
     }
 

@@ -65,7 +65,7 @@ pub async fn list_audiences(
     responses(
         (status = 201, description = "The audience", body = AudienceView),
         (status = 409, description = "`already_exists`, `too_many_audiences`"),
-        (status = 422, description = "`invalid_audience`, `unknown_preset`, `conflicting_fields`"),
+        (status = 422, description = "`invalid_audience`, `unknown_preset`, `conflicting_fields`, `unusable_key`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
