@@ -116,6 +116,7 @@ pub(crate) struct CallerProblems;
 impl IntoResponses for CallerProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
+            ("400", "The request has more than one API key"),
             (
                 "401",
                 "The API key is missing, not valid, expired, disabled or revoked",
@@ -143,7 +144,10 @@ pub(crate) struct BodyProblems;
 impl IntoResponses for BodyProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
-            ("400", "The body is not JSON, or has duplicate keys"),
+            (
+                "400",
+                "The body is not JSON, or has duplicate keys; or the request has more than one API key",
+            ),
             ("408", "The body did not arrive in time"),
             ("413", "The body is longer than 64 KiB"),
             ("415", "The body is not `application/json`"),

@@ -24,7 +24,7 @@ use crate::state::ApiState;
     operation_id = "getMetrics",
     tag = "Operation",
     responses(
-        (status = 200, description = "All metrics of this server", body = String, content_type = "text/plain"),
+        (status = 200, description = "All metrics of this server", content((String = "text/plain"), (String = "application/openmetrics-text"))),
         (status = 401, description = "The server has a token for this, and this is not it", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "The address is not allowed to read them, and the server has no token for this", body = ProblemBody, content_type = "application/problem+json"),
     ),

@@ -23,7 +23,7 @@ use crate::state::ApiState;
 pub struct RevokeApiKeyRequest {
     /// For the audit trail and the list of keys.
     #[serde(default)]
-    #[schema(max_length = 500, default = "")]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", default = "")]
     reason: String,
     /// Let the tokens that it asked for live on until they end. Left out, they are void.
     #[serde(default)]
@@ -51,7 +51,7 @@ pub struct DeleteApiKeyQuery {
     path = "/v1/api-keys/{id}/revoke",
     operation_id = "revokeApiKey",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`", pattern = "^key_[0-9A-Za-z]{12}$")),
     request_body = RevokeApiKeyRequest,
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
@@ -90,7 +90,7 @@ pub async fn revoke_api_key(
     path = "/v1/api-keys/{id}",
     operation_id = "deleteApiKey",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`"), DeleteApiKeyQuery),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`", pattern = "^key_[0-9A-Za-z]{12}$"), DeleteApiKeyQuery),
     responses(
         (status = 204, description = "It is gone"),
         (status = 422, description = "A parameter is wrong", body = ProblemBody, content_type = "application/problem+json"),

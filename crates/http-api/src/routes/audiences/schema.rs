@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::texts::GivenClaimText;
+
 /// How tokens are signed (RFC 7518, RFC 8037).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SigningAlgorithm)]
@@ -27,6 +29,7 @@ pub enum AlgorithmSchema {
     reason = "durations of the API end in `_seconds`"
 )]
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Renewal)]
 pub struct RenewalSchema {
     /// How long after the first token the last one ends, in seconds.
@@ -56,18 +59,18 @@ pub struct RegisteredSchema {
 
 /// The value of `iss`.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[schema(as = IssuerClaim)]
 pub enum IssuerSchema {
     /// The organization's issuer, where its keys are published.
     Organization,
     /// What the consumer knows this issuer by.
-    Given(String),
+    Given(GivenClaimText),
 }
 
 /// The value of `sub`.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[schema(as = SubjectClaim)]
 pub enum SubjectSchema {
     /// The user.
@@ -75,7 +78,7 @@ pub enum SubjectSchema {
     /// The user, who must be identified by a UUID in its canonical form; others are refused.
     UserUuid,
     /// The same for all; verifiers that work offline cannot see a revocation by subject.
-    Given(String),
+    Given(GivenClaimText),
     /// None, with the same effect on revocations.
     Omitted,
 }
@@ -94,7 +97,7 @@ pub enum TypSchema {
 
 /// The form in which tokens leave.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[schema(as = TokenFormat)]
 pub enum FormatSchema {
     /// A signed JWT, which everybody can read.
@@ -110,6 +113,7 @@ pub enum FormatSchema {
 
 /// A public key to encrypt for: a JWK (RFC 7517) without its private part.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = EncryptionKey)]
 pub struct EncryptionKeySchema {
     /// The type of key.
@@ -125,7 +129,12 @@ pub struct EncryptionKeySchema {
     #[schema(pattern = "^[A-Za-z0-9_-]{43}$")]
     y: String,
     /// The key's name, which stands in the header of each token.
-    #[schema(required = false, min_length = 1, max_length = 255)]
+    #[schema(
+        required = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
     kid: String,
     /// What the key is for.
     #[serde(rename = "use")]

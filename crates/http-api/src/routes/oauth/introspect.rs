@@ -18,62 +18,93 @@ use crate::state::ApiState;
 #[derive(Deserialize, ToSchema)]
 pub struct IntrospectTokenRequest {
     /// The session token.
+    #[schema(min_length = 1)]
     token: String,
     /// What kind of token it may be; it does not matter here.
     #[serde(rename = "token_type_hint")]
-    #[schema(required = false, examples("access_token"))]
+    #[schema(value_type = String, required = false, examples("access_token"))]
     _token_type_hint: Option<String>,
 }
 
 /// The answer: for a token that is not active, `active` alone.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct Introspection {
-    /// Is it a token of the organization that holds now?
     active: bool,
-    /// What it says.
     #[serde(flatten)]
-    #[schema(inline)]
     token: Option<IntrospectedToken>,
 }
 
 /// What an active token says.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct IntrospectedToken {
-    /// What the roles allow, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    scope: Option<String>,
+    client_id: String,
+    token_type: &'static str,
+    sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<Value>,
+    jti: String,
+    session_id: String,
+    iat: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<Value>,
+    exp: i64,
+    roles: Vec<String>,
+    attributes: Map<String, Value>,
+    resources: Vec<Resource>,
+}
+
+/// The answer: for a token that is not active, `active` alone.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Introspection)]
+pub struct IntrospectionSchema {
+    /// Is it a token of the organization that holds now?
+    active: bool,
+    /// What the roles allow, separated by spaces.
+    #[schema(value_type = String, required = false)]
     scope: Option<String>,
     /// The API key that asked.
-    client_id: String,
+    #[schema(value_type = String, required = false)]
+    client_id: Option<String>,
     /// Always `Bearer`.
-    token_type: &'static str,
+    #[schema(value_type = String, required = false)]
+    token_type: Option<String>,
     /// Whom the token speaks for.
-    sub: String,
+    #[schema(value_type = String, required = false)]
+    sub: Option<String>,
     /// The audience.
-    aud: Option<Value>,
+    #[schema(value_type = String, required = false)]
+    aud: Option<String>,
     /// The issuer.
-    iss: Option<Value>,
+    #[schema(value_type = String, required = false)]
+    iss: Option<String>,
     /// The session.
-    jti: String,
+    #[schema(value_type = String, required = false)]
+    jti: Option<String>,
     /// The session again, under the name that the rest of the API has for it.
-    #[schema(format = Uuid)]
-    session_id: String,
+    #[schema(value_type = String, format = Uuid, required = false)]
+    session_id: Option<String>,
     /// When the token was issued, in seconds since the Unix epoch.
-    iat: i64,
+    #[schema(value_type = i64, required = false)]
+    iat: Option<i64>,
     /// When the token begins.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    nbf: Option<Value>,
+    #[schema(value_type = i64, required = false)]
+    nbf: Option<i64>,
     /// When the token ends.
-    exp: i64,
+    #[schema(value_type = i64, required = false)]
+    exp: Option<i64>,
     /// The roles.
-    roles: Vec<String>,
+    #[schema(value_type = Vec<String>, required = false)]
+    roles: Option<Vec<String>>,
     /// The attributes. Of a token in the form of a claim template without the sensitive ones.
-    #[schema(value_type = std::collections::HashMap<String, Value>)]
-    attributes: Map<String, Value>,
+    #[schema(value_type = std::collections::HashMap<String, Value>, required = false)]
+    attributes: Option<Map<String, Value>>,
     /// The resources that the token is limited to; empty for no such limit.
-    #[schema(value_type = Vec<crate::routes::session_tokens::TokenResource>)]
-    resources: Vec<Resource>,
+    #[schema(value_type = Vec<crate::routes::session_tokens::TokenResource>, required = false)]
+    resources: Option<Vec<Resource>>,
 }
 
 impl From<CheckedToken> for IntrospectedToken {
@@ -110,12 +141,15 @@ impl From<CheckedToken> for IntrospectedToken {
     tag = "OAuth",
     request_body(content = IntrospectTokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "The answer", body = Introspection),
+        (status = 200, description = "The answer", body = IntrospectionSchema),
         (status = 400, description = "The body is malformed", body = OAuthErrorBody),
         (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = OAuthErrorBody),
         (status = 403, description = "The API key may not do this, or not from this address", body = OAuthErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = OAuthErrorBody),
+        (status = 413, description = "The body is longer than 64 KiB", body = OAuthErrorBody),
         (status = 415, description = "The body is not a form", body = OAuthErrorBody),
         (status = 429, description = "Too many requests; see `Retry-After`", body = OAuthErrorBody),
+        (status = 500, description = "A fault in the server", body = OAuthErrorBody),
         (status = 503, description = "The database cannot answer at the moment; see `Retry-After`", body = OAuthErrorBody),
     ),
     security(("Basic" = []), ("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),

@@ -16,10 +16,11 @@ use crate::state::ApiState;
 #[derive(Deserialize, ToSchema)]
 pub struct RevokeTokenRequest {
     /// The session token.
+    #[schema(min_length = 1)]
     token: String,
     /// What kind of token it may be; it does not matter here.
     #[serde(rename = "token_type_hint")]
-    #[schema(required = false, examples("access_token"))]
+    #[schema(value_type = String, required = false, examples("access_token"))]
     _token_type_hint: Option<String>,
 }
 
@@ -38,8 +39,11 @@ pub struct RevokeTokenRequest {
         (status = 400, description = "The body is malformed", body = OAuthErrorBody),
         (status = 401, description = "The API key is missing, not valid, expired, disabled or revoked", body = OAuthErrorBody),
         (status = 403, description = "The API key may not do this, or not from this address", body = OAuthErrorBody),
+        (status = 408, description = "The body did not arrive in time", body = OAuthErrorBody),
+        (status = 413, description = "The body is longer than 64 KiB", body = OAuthErrorBody),
         (status = 415, description = "The body is not a form", body = OAuthErrorBody),
         (status = 429, description = "Too many requests; see `Retry-After`", body = OAuthErrorBody),
+        (status = 500, description = "A fault in the server", body = OAuthErrorBody),
         (status = 503, description = "The database cannot answer at the moment; see `Retry-After`", body = OAuthErrorBody),
     ),
     security(("Basic" = []), ("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),

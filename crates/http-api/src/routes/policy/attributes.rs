@@ -118,7 +118,7 @@ pub async fn create_attribute(
     path = "/v1/attributes/{name}",
     operation_id = "getAttribute",
     tag = "Policy",
-    params(("name" = String, Path, description = "The attribute's name")),
+    params(("name" = String, Path, description = "The attribute's name", pattern = "^[a-z][a-z0-9_]{0,63}$")),
     responses(
         (status = 200, description = "The attribute", body = AttributeSchema),
         (status = 404, description = "The organization has no such attribute", body = ProblemBody, content_type = "application/problem+json"),
@@ -144,7 +144,7 @@ pub async fn get_attribute(
     path = "/v1/attributes/{name}",
     operation_id = "replaceAttribute",
     tag = "Policy",
-    params(("name" = String, Path, description = "The attribute's name")),
+    params(("name" = String, Path, description = "The attribute's name", pattern = "^[a-z][a-z0-9_]{0,63}$")),
     request_body = AttributeSchema,
     responses(
         (status = 200, description = "The attribute as it is now", body = AttributeSchema),
@@ -183,7 +183,7 @@ pub async fn replace_attribute(
     path = "/v1/attributes/{name}",
     operation_id = "deleteAttribute",
     tag = "Policy",
-    params(("name" = String, Path, description = "The attribute's name")),
+    params(("name" = String, Path, description = "The attribute's name", pattern = "^[a-z][a-z0-9_]{0,63}$")),
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "The organization has no such attribute", body = ProblemBody, content_type = "application/problem+json"),
