@@ -53,6 +53,20 @@ async fn each_request_has_its_own_result_in_order() {
 }
 
 #[tokio::test]
+async fn a_batch_of_refusals_alone_has_its_results_too() {
+    on_both_engines(|app| async move {
+        let stranger = json!({ "user": { "id": "user-1", "roles": ["nobody"] } });
+        let answer = batch(&app, &app.key, json!([stranger, stranger])).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let results = answer.json()["results"].as_array().unwrap().clone();
+        let codes: Vec<&Value> = results.iter().map(|it| &it["problem"]["code"]).collect();
+        assert_eq!(codes, ["unknown_role", "unknown_role"]);
+        assert_eq!(app.count_sessions().await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_fault_of_form_refuses_the_whole_body_where_it_stands() {
     on_both_engines(|app| async move {
         let mut wrong = viewer("user-2");

@@ -95,6 +95,7 @@ impl From<InvalidKey> for Problem {
             InvalidKey::Name => ("/name", "invalid_name"),
             InvalidKey::ExpiryInThePast => ("/expires_at", "expiry_in_the_past"),
             InvalidKey::LifetimeTooLong { .. } => ("/expires_at", "lifetime_too_long"),
+            InvalidKey::TooManyNetworks => ("/allowed_networks", "too_many_networks"),
             InvalidKey::RateLimit => ("/rate_limit", "invalid_rate_limit"),
             InvalidKey::Reason => ("/reason", "invalid_reason"),
             InvalidKey::Grace => ("/grace_seconds", "invalid_grace"),

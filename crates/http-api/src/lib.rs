@@ -8,6 +8,7 @@
 //! | [`client_address`] | whose request it is, behind proxies |
 //! | [`json`], [`strict_json`] | request bodies: size, time, duplicate keys, depth, unknown fields |
 //! | [`query`] | query strings, identifiers in paths, pages of lists |
+//! | [`texts`] | what the OpenAPI document says of texts in lists |
 //! | [`problem`], [`errors`] | RFC 9457 answers; the one place where failures get their status |
 //! | [`refusals`] | what a known caller may not do, in the audit trail |
 //! | [`metrics`] | what the server tells its operator |
@@ -29,6 +30,7 @@ pub mod routes;
 pub mod server;
 mod state;
 pub mod strict_json;
+pub mod texts;
 
 pub use metrics::MetricsAccess;
 pub use router::service;

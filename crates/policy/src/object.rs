@@ -31,6 +31,13 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyObjects<T> {
     }
 }
 
+/// Reads a field that may be left out; null is not left out.
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
 /// A list, or set, of objects.
 pub(crate) fn each<'de, T, C, D>(deserializer: D) -> Result<C, D::Error>
 where

@@ -39,14 +39,26 @@ pub struct Role {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub required_attributes: BTreeSet<AttributeName>,
     /// Names of the audiences that a token with this role may be for. `None`: any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub audiences: Option<BTreeSet<AudienceName>>,
     /// The life of a token with this role when the request names none, in seconds. `None`: what it inherits, or the
     /// audience's. Of several roles, the shortest counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub default_ttl_seconds: Option<u32>,
     /// The longest life of a token with this role, in seconds. `None`: the role sets no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub max_ttl_seconds: Option<u32>,
 }
 

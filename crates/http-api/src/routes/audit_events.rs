@@ -22,24 +22,45 @@ pub struct ListAuditEventsQuery {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// Only this action.
-    #[param(max_length = 100, example = "api_key.create")]
+    #[param(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[A-Za-z0-9._-]+$",
+        example = "api_key.create"
+    )]
     action: Option<String>,
     /// Only actions with this noun.
-    #[param(max_length = 100, example = "api_key")]
+    #[param(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[A-Za-z0-9._-]+$",
+        example = "api_key"
+    )]
     noun: Option<String>,
     /// Only what was done by actors of this kind: `api_key`, `user`, `command_line`, `server` or `finder`.
-    #[param(max_length = 100, example = "user")]
+    #[param(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[A-Za-z0-9._-]+$",
+        example = "user"
+    )]
     actor_kind: Option<String>,
     /// Only what was done by this API key or user.
-    #[param(max_length = 100)]
+    #[param(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9._-]+$")]
     actor_id: Option<String>,
     /// Only what was done to this API key, user, service account or the like.
-    #[param(max_length = 100)]
+    #[param(min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9._-]+$")]
     target_id: Option<String>,
     /// Only where the action, the kind of the target or its identifier contains this, in any case.
-    #[param(max_length = 100, example = "rotate")]
+    #[param(
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[A-Za-z0-9._-]+$",
+        example = "rotate"
+    )]
     search: Option<String>,
     /// Only what happened at this time or later.
     #[param(format = DateTime, example = "2026-01-01T00:00:00Z")]

@@ -59,7 +59,12 @@ pub struct AuthorizeClaims {
 #[serde(deny_unknown_fields)]
 pub struct AuthorizeCheck {
     /// The resource: a kind, or one of its kind.
-    #[schema(examples("dashboard/sales"), min_length = 1, max_length = 320)]
+    #[schema(
+        examples("dashboard/sales"),
+        min_length = 1,
+        max_length = 320,
+        pattern = r"^[a-z][a-z0-9_-]{0,63}(/[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069][^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*)?$"
+    )]
     resource: String,
     /// The action.
     #[schema(examples("view"), pattern = "^[a-z][a-z0-9_-]{0,63}$")]
@@ -157,7 +162,12 @@ impl AuthorizeClaims {
             return Err(invalid("/claims/resources", "too_many_resources", detail));
         }
         let resources = self.resources.into_iter().map(|Object(it)| it.into());
-        Ok((self.roles, resources.collect()))
+        let resources: Vec<Resource> = resources.collect();
+        if !resources.iter().all(Resource::is_usable) {
+            let detail = "A token is limited to resources that have a type and an id.";
+            return Err(invalid("/claims/resources", "invalid_resource", detail));
+        }
+        Ok((self.roles, resources))
     }
 }
 

@@ -32,9 +32,44 @@ pub struct GenerateEmbedTokenRequest {
     /// What of it the user may do, by model: `dashboard`, `chart`, `database` with `can_view` and `can_edit`, `ai` with
     /// `can_query`. Left out: all that the role allows. What the role does not allow is refused.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = std::collections::HashMap<String, Vec<String>>, required = false,
-             example = json!({ "dashboard": ["can_view"] }))]
+    #[schema(value_type = EmbedPermissions, required = false, example = json!({ "dashboard": ["can_view"] }))]
     permissions: Option<BTreeMap<String, Verbs>>,
+}
+
+/// What the user of an embed token may do, by model; one of them at least.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmbedPermissions {
+    /// With dashboards.
+    #[schema(value_type = Vec<EmbedVerb>, required = false, min_items = 1)]
+    dashboard: Vec<EmbedVerb>,
+    /// With charts.
+    #[schema(value_type = Vec<EmbedVerb>, required = false, min_items = 1)]
+    chart: Vec<EmbedVerb>,
+    /// With databases.
+    #[schema(value_type = Vec<EmbedVerb>, required = false, min_items = 1)]
+    database: Vec<EmbedVerb>,
+    /// With the assistant.
+    #[schema(value_type = Vec<EmbedAiVerb>, required = false, min_items = 1)]
+    ai: Vec<EmbedAiVerb>,
+}
+
+/// What can be done with a model.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmbedVerb {
+    /// Look at it.
+    CanView,
+    /// Change it, and look at it.
+    CanEdit,
+}
+
+/// What can be done with the assistant.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EmbedAiVerb {
+    /// Ask it.
+    CanQuery,
 }
 
 /// The user of an embed token.
@@ -43,9 +78,14 @@ pub struct GenerateEmbedTokenRequest {
 pub struct EmbedUser {
     /// The user's identifier in the calling backend, the token's `sub`.
     #[serde(rename = "distinctId")]
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069][^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+    )]
     distinct_id: String,
     /// The one role that the token carries.
+    #[schema(pattern = "^[a-z][a-z0-9_-]{0,63}$")]
     role: String,
     /// The row-level-security attributes, by their declared names.
     #[serde(default)]

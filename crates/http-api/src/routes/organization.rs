@@ -41,7 +41,7 @@ pub struct OrganizationView {
 pub struct UpdateOrganizationRequest {
     /// Its name for people.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     name: Option<String>,
     /// How long its API keys may live, in seconds from their creation; `null` for no limit.
     #[serde(default, deserialize_with = "present")]

@@ -26,7 +26,7 @@ use crate::state::ApiState;
 pub struct ExplainPolicyRequest {
     /// The API key that would ask. Left out: the calling key.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, examples("key_0Hq3VbN8tRzA"))]
+    #[schema(value_type = String, required = false, pattern = "^key_[0-9A-Za-z]{12}$", examples("key_0Hq3VbN8tRzA"))]
     api_key_id: Option<String>,
     /// The user.
     #[schema(value_type = TokenUser)]

@@ -45,7 +45,7 @@ pub struct SimulatePolicyRequest {
     last: Option<u32>,
     /// Only sessions of this API key.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, examples("key_0Hq3VbN8tRzA"))]
+    #[schema(value_type = String, required = false, pattern = "^key_[0-9A-Za-z]{12}$", examples("key_0Hq3VbN8tRzA"))]
     api_key_id: Option<String>,
 }
 

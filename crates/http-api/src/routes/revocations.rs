@@ -21,7 +21,7 @@ use crate::state::ApiState;
     path = "/orgs/{slug}/revocations",
     operation_id = "getRevocations",
     tag = "Verifiers",
-    params(("slug" = String, Path, description = "The organization's name in URLs")),
+    params(("slug" = String, Path, description = "The organization's name in URLs", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
     responses(
         (status = 200, description = "The snapshot, a compact JWS", body = String, content_type = "application/jwt", headers(("ETag" = String, description = "For `If-None-Match`"))),
         (status = 304, description = "Unchanged since the version named in `If-None-Match`"),

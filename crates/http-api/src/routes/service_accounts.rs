@@ -38,7 +38,11 @@ pub struct ServiceAccountView {
 #[schema(example = json!({ "name": "ci" }))]
 pub struct CreateServiceAccountRequest {
     /// Its name; not unique.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
 }
 
@@ -49,7 +53,7 @@ pub struct CreateServiceAccountRequest {
 pub struct UpdateServiceAccountRequest {
     /// Its name.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     name: Option<String>,
     /// Whether its API keys may act.
     #[serde(default, deserialize_with = "present")]
@@ -159,7 +163,7 @@ pub async fn create_service_account(
     path = "/v1/service-accounts/{id}",
     operation_id = "getServiceAccount",
     tag = "Service accounts",
-    params(("id" = String, Path, description = "The service account's identifier, `own_…`")),
+    params(("id" = String, Path, description = "The service account's identifier, `own_…`", pattern = "^own_[0-9a-f]{32}$")),
     responses(
         (status = 200, description = "The service account", body = ServiceAccountView),
         (status = 404, description = "The organization has no such service account: `not_found`"),
@@ -187,7 +191,7 @@ pub async fn get_service_account(
     path = "/v1/service-accounts/{id}",
     operation_id = "updateServiceAccount",
     tag = "Service accounts",
-    params(("id" = String, Path, description = "The service account's identifier, `own_…`")),
+    params(("id" = String, Path, description = "The service account's identifier, `own_…`", pattern = "^own_[0-9a-f]{32}$")),
     request_body = UpdateServiceAccountRequest,
     responses(
         (status = 200, description = "The service account as it is now", body = ServiceAccountView),
@@ -221,7 +225,7 @@ pub async fn update_service_account(
     path = "/v1/service-accounts/{id}",
     operation_id = "deleteServiceAccount",
     tag = "Service accounts",
-    params(("id" = String, Path, description = "The service account's identifier, `own_…`"), DeletePrincipalQuery),
+    params(("id" = String, Path, description = "The service account's identifier, `own_…`", pattern = "^own_[0-9a-f]{32}$"), DeletePrincipalQuery),
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "The organization has no such service account: `not_found`"),

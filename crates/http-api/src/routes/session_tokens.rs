@@ -17,6 +17,7 @@ use crate::caller::{Caller, RequestOrigin};
 use crate::json::{JsonBody, Object, present};
 use crate::problem::Problem;
 use crate::state::ApiState;
+use crate::texts::RoleNameText;
 
 /// Whom a session token is for, and what it shall carry.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -54,10 +55,14 @@ pub struct IssueSessionTokenRequest {
 #[serde(deny_unknown_fields)]
 pub struct TokenUser {
     /// The user's identifier in the calling backend, the token's `sub`. Up to 255 bytes, no control characters.
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069][^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+    )]
     id: String,
     /// The roles the token carries. They must be declared, and within what the API key may grant.
-    #[schema(min_items = 1, max_items = 50)]
+    #[schema(value_type = std::collections::BTreeSet<RoleNameText>, min_items = 1, max_items = 50)]
     roles: Vec<String>,
     /// The row-level-security attributes the token carries, by their declared names. An empty value is refused: where
     /// a value restricts rows, none would restrict nothing.
@@ -75,7 +80,12 @@ pub struct TokenResource {
     #[schema(examples("dashboard"), pattern = "^[a-z][a-z0-9_-]{0,63}$")]
     kind: String,
     /// Which one, up to 255 bytes.
-    #[schema(examples("sales"), min_length = 1, max_length = 255)]
+    #[schema(
+        examples("sales"),
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069][^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+    )]
     id: String,
 }
 

@@ -29,17 +29,28 @@ pub struct ListSessionsQuery {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// Only those that speak for this subject.
-    #[param(max_length = 255, example = "user-42")]
+    #[param(
+        min_length = 1,
+        max_length = 1088,
+        pattern = r"^[^\x00]*$",
+        example = "user-42"
+    )]
     subject: Option<String>,
     /// Only those that this API key asked for.
-    #[param(example = "key_0Hq3VbN8tRzA")]
+    #[param(pattern = "^key_[0-9A-Za-z]{12}$", example = "key_0Hq3VbN8tRzA")]
     api_key_id: Option<String>,
     /// Only those for the audience of this name.
+    #[param(pattern = "^[a-z][a-z0-9_-]{0,63}$")]
     audience: Option<String>,
     /// Only those with this value of an attribute: name, colon, and a text, number or boolean. In a list one is enough.
-    #[param(max_length = 1088, example = "tenant_id:t-1")]
+    #[param(
+        max_length = 1088,
+        pattern = r"^[^\x00:]+:[^\x00]+$",
+        example = "tenant_id:t-1"
+    )]
     attribute: Option<String>,
     /// Only those whose token still passes, or only those whose token does not.
     active: Option<bool>,
@@ -127,19 +138,19 @@ pub struct SessionList {
 pub struct RevokeSessionsRequest {
     /// Tokens that speak for this subject.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, max_length = 1024)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]
     subject: Option<String>,
     /// Tokens that this API key asked for.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, examples("key_0Hq3VbN8tRzA"))]
+    #[schema(value_type = String, required = false, pattern = "^key_[0-9A-Za-z]{12}$", examples("key_0Hq3VbN8tRzA"))]
     api_key_id: Option<String>,
     /// Tokens for the audience of this name, and for others with the same `aud`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, required = false, pattern = "^[a-z][a-z0-9_-]{0,63}$")]
     audience: Option<String>,
     /// Tokens with this role.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 1024, pattern = r"^[^\x00]*$")]
     role: Option<String>,
     /// Tokens with this value of an attribute.
     #[serde(default, deserialize_with = "present")]
@@ -160,7 +171,7 @@ pub struct RevokeSessionsRequest {
 #[serde(deny_unknown_fields)]
 pub struct RevokedAttribute {
     /// The attribute.
-    #[schema(examples("tenant_id"))]
+    #[schema(examples("tenant_id"), pattern = "^[a-z][a-z0-9_]{0,63}$")]
     name: String,
     /// The value, or one of a list: a text, number or boolean.
     #[schema(value_type = Value, examples("t-1"))]
@@ -330,7 +341,7 @@ pub async fn list_sessions(
     path = "/v1/sessions/{id}",
     operation_id = "getSession",
     tag = "Sessions",
-    params(("id" = String, Path, description = "The session's identifier, the `jti` of its token")),
+    params(("id" = String, Path, description = "The session's identifier, the `jti` of its token", format = Uuid)),
     responses(
         (status = 200, description = "The session", body = SessionView),
         (status = 404, description = "The organization has no such session: `not_found`"),
@@ -356,7 +367,7 @@ pub async fn get_session(
     path = "/v1/sessions/{id}",
     operation_id = "deleteSession",
     tag = "Sessions",
-    params(("id" = String, Path, description = "The session's identifier, the `jti` of its token")),
+    params(("id" = String, Path, description = "The session's identifier, the `jti` of its token", format = Uuid)),
     responses(
         (status = 204, description = "Its token is void"),
         (status = 404, description = "The organization has no such session: `not_found`"),

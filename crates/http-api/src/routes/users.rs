@@ -28,7 +28,6 @@ pub struct UserView {
     #[schema(examples("own_01a203acc363700cb2d3af39a2eae215"))]
     id: String,
     /// The address to log in with, in lower case; no two users of this server have the same.
-    #[schema(format = "email")]
     email: String,
     /// The name for people; the address where none was given.
     name: String,
@@ -63,7 +62,10 @@ pub enum RoleView {
 #[schema(example = json!({ "email": "grace@example.com", "password": "twelve characters or more", "role": "member" }))]
 pub struct CreateUserRequest {
     /// The address to log in with; no two users of this server have the same.
-    #[schema(format = "email", max_length = 254)]
+    #[schema(
+        max_length = 254,
+        pattern = r"^[^\s@\x00-\x1f\x7f-\x9f]+@[^\s@.\x00-\x1f\x7f-\x9f]+(\.[^\s@.\x00-\x1f\x7f-\x9f]+)+$"
+    )]
     email: String,
     /// The first password: not a common one, and without the address or the organization's name in it.
     #[serde(deserialize_with = "secret")]
@@ -74,7 +76,7 @@ pub struct CreateUserRequest {
     role: String,
     /// The name for people; the address when left out.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     name: Option<String>,
 }
 
@@ -85,7 +87,7 @@ pub struct CreateUserRequest {
 pub struct UpdateUserRequest {
     /// The name for people.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     name: Option<String>,
     /// What the user may do; no more than the owner of the calling key.
     #[serde(default, deserialize_with = "present")]
@@ -249,7 +251,7 @@ pub async fn create_user(
     path = "/v1/users/{id}",
     operation_id = "getUser",
     tag = "Users",
-    params(("id" = String, Path, description = "The user's identifier, `own_…`")),
+    params(("id" = String, Path, description = "The user's identifier, `own_…`", pattern = "^own_[0-9a-f]{32}$")),
     responses(
         (status = 200, description = "The user", body = UserView),
         (status = 404, description = "The organization has no such user: `not_found`"),
@@ -277,7 +279,7 @@ pub async fn get_user(
     path = "/v1/users/{id}",
     operation_id = "updateUser",
     tag = "Users",
-    params(("id" = String, Path, description = "The user's identifier, `own_…`")),
+    params(("id" = String, Path, description = "The user's identifier, `own_…`", pattern = "^own_[0-9a-f]{32}$")),
     request_body = UpdateUserRequest,
     responses(
         (status = 200, description = "The user as it is now", body = UserView),
@@ -313,7 +315,7 @@ pub async fn update_user(
     path = "/v1/users/{id}",
     operation_id = "deleteUser",
     tag = "Users",
-    params(("id" = String, Path, description = "The user's identifier, `own_…`"), DeletePrincipalQuery),
+    params(("id" = String, Path, description = "The user's identifier, `own_…`", pattern = "^own_[0-9a-f]{32}$"), DeletePrincipalQuery),
     responses(
         (status = 204, description = "It is gone"),
         (status = 403, description = "`owners_only`, `stronger_role`"),

@@ -125,7 +125,7 @@ impl From<AuthorizationServerMetadata> for IssuerMetadata {
     path = "/orgs/{slug}/.well-known/jwks.json",
     operation_id = "getJwks",
     tag = "Verifiers",
-    params(("slug" = String, Path, description = "The organization's name in URLs")),
+    params(("slug" = String, Path, description = "The organization's name in URLs", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
     responses(
         (status = 200, description = "The keys", body = JsonWebKeySet, content_type = "application/jwk-set+json", headers(("ETag" = String, description = "For `If-None-Match`"))),
         (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
@@ -152,8 +152,8 @@ pub async fn get_jwks(
     operation_id = "getAudienceJwks",
     tag = "Verifiers",
     params(
-        ("slug" = String, Path, description = "The organization's name in URLs"),
-        ("id" = String, Path, description = "The audience's identifier, `aud_…`"),
+        ("slug" = String, Path, description = "The organization's name in URLs", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+        ("id" = String, Path, description = "The audience's identifier, `aud_…`", pattern = "^aud_[0-9a-f]{32}$"),
     ),
     responses(
         (status = 200, description = "The keys", body = JsonWebKeySet, content_type = "application/jwk-set+json", headers(("ETag" = String, description = "For `If-None-Match`"))),
@@ -190,7 +190,7 @@ fn key_set(headers: &HeaderMap, jwks: &Jwks) -> Response {
     path = "/orgs/{slug}/.well-known/openid-configuration",
     operation_id = "getOpenidConfiguration",
     tag = "Verifiers",
-    params(("slug" = String, Path, description = "The organization's name in URLs")),
+    params(("slug" = String, Path, description = "The organization's name in URLs", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
     responses(
         (status = 200, description = "The metadata", body = IssuerMetadata),
         (status = 404, description = "There is no such organization: `not_found`"),
@@ -212,7 +212,7 @@ pub async fn get_openid_configuration(
     path = "/orgs/{slug}/.well-known/oauth-authorization-server",
     operation_id = "getAuthorizationServerMetadata",
     tag = "Verifiers",
-    params(("slug" = String, Path, description = "The organization's name in URLs")),
+    params(("slug" = String, Path, description = "The organization's name in URLs", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
     responses(
         (status = 200, description = "The metadata", body = IssuerMetadata),
         (status = 404, description = "There is no such organization: `not_found`"),
@@ -234,7 +234,7 @@ pub async fn get_authorization_server_metadata(
     path = "/.well-known/oauth-authorization-server/orgs/{slug}",
     operation_id = "getAuthorizationServerMetadataAtRoot",
     tag = "Verifiers",
-    params(("slug" = String, Path, description = "The organization's name in URLs")),
+    params(("slug" = String, Path, description = "The organization's name in URLs", pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")),
     responses(
         (status = 200, description = "The metadata", body = IssuerMetadata),
         (status = 404, description = "There is no such organization: `not_found`"),

@@ -31,6 +31,9 @@ pub enum InvalidKey {
         /// The organization's maximum.
         max_seconds: u32,
     },
+    /// More networks than [`MAX_NETWORKS`].
+    #[error("a key has at most {MAX_NETWORKS} networks")]
+    TooManyNetworks,
     /// A rate limit of zero.
     #[error("a rate limit allows at least one use")]
     RateLimit,
@@ -273,12 +276,23 @@ pub(super) async fn caller_strength(
     Ok(Ok(Some(strength)))
 }
 
+/// The most networks of one key: each use looks through them.
+const MAX_NETWORKS: usize = 100;
+
+/// What is at the ends counts, too: a text that is no name does not become one.
 pub(super) fn checked_name(name: &str) -> Result<String, InvalidKey> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
+    let trimmed = name.trim();
+    if trimmed.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
         return Err(InvalidKey::Name);
     }
-    Ok(name.to_owned())
+    Ok(trimmed.to_owned())
+}
+
+pub(super) fn check_networks(networks: &[ipnet::IpNet]) -> Result<(), InvalidKey> {
+    if networks.len() > MAX_NETWORKS {
+        return Err(InvalidKey::TooManyNetworks);
+    }
+    Ok(())
 }
 
 pub(super) fn check_rate_limit(limit: Option<RateLimit>) -> Result<(), InvalidKey> {

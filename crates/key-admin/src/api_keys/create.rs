@@ -3,8 +3,8 @@ use serde_json::json;
 use storage::{OrganizationId, PrincipalId, StorageError, Timestamp};
 
 use super::change::{
-    InvalidKey, NotCovered, Owners, caller_strength, check_expiry, check_rate_limit, checked_name,
-    seen,
+    InvalidKey, NotCovered, Owners, caller_strength, check_expiry, check_networks,
+    check_rate_limit, checked_name, seen,
 };
 use super::{ApiKey, KeyCeiling, Strength, format, store};
 use crate::audit::Act;
@@ -101,6 +101,7 @@ impl KeyAdmin {
             revoked_reason: None,
             previous_secret_until: None,
         };
+        check_networks(&key.allowed_networks)?;
         check_rate_limit(key.rate_limit)?;
         check_expiry(&key, key.created_at, None)?;
         let cost = self.settings.api_key_hash;

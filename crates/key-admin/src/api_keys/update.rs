@@ -1,7 +1,9 @@
 use ipnet::IpNet;
 use storage::{OrganizationId, Timestamp};
 
-use super::change::{ChangeKeyError, InvalidKey, check_expiry, check_rate_limit, checked_name};
+use super::change::{
+    ChangeKeyError, InvalidKey, check_expiry, check_networks, check_rate_limit, checked_name,
+};
 use super::{ApiKey, ApiKeyId, KeyCeiling, store};
 use crate::audit::Act;
 use crate::rate_limit::RateLimit;
@@ -54,6 +56,7 @@ impl ApiKeyPatch {
         self.expires_at.apply(&mut key.expires_at);
         self.allowed_networks.apply(&mut key.allowed_networks);
         self.rate_limit.apply(&mut key.rate_limit);
+        check_networks(&key.allowed_networks)?;
         check_rate_limit(key.rate_limit)?;
         Ok(key)
     }

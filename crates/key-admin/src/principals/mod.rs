@@ -68,9 +68,9 @@ pub struct PrincipalPage {
 
 /// A name of 1 to 100 characters, without the white space around it. `None`: it is none.
 pub(crate) fn checked_name(name: &str) -> Option<String> {
-    let name = name.trim();
+    let trimmed = name.trim();
     let fits = (1..=100).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    fits.then(|| name.to_owned())
+    (fits && !trimmed.is_empty()).then(|| trimmed.to_owned())
 }
 
 /// Why a principal stays.

@@ -12,11 +12,16 @@ impl Email {
     pub fn parse(text: &str) -> Result<Self, UserError> {
         let text = text.trim().to_lowercase();
         let bad = |c: char| c.is_whitespace() || c.is_control();
+        // A domain has two labels or more, none of them empty.
+        let is_domain = |domain: &str| {
+            domain.contains('.')
+                && !domain.contains('@')
+                && domain.split('.').all(|label| !label.is_empty())
+        };
         match text.split_once('@') {
             Some((local, domain))
                 if !local.is_empty()
-                    && domain.contains('.')
-                    && !domain.contains('@')
+                    && is_domain(domain)
                     && text.len() <= 254
                     && !text.contains(bad) =>
             {
@@ -80,6 +85,10 @@ mod tests {
             "ada@localhost",
             "a b@example.com",
             "a@b@example.com",
+            "a@.",
+            "a@.example.com",
+            "a@example..com",
+            "a@example.com.",
         ] {
             assert!(Email::parse(bad).is_err(), "{bad}");
         }

@@ -12,7 +12,7 @@ pub enum UserError {
     /// The organization that the user should belong to does not exist.
     #[error("there is no such organization")]
     NoSuchOrganization,
-    /// No `@`, white space, control characters, or over 254 characters.
+    /// No `@`, a domain without two labels or with an empty one, white space, control characters, or over 254 characters.
     #[error("this is not an e-mail address")]
     InvalidEmail,
     /// Another user, of this or another organization, has the address.

@@ -12,6 +12,7 @@ use crate::{
     decision::ReasonCode,
     fault::UNUSABLE_DESCRIPTION,
     name::{AttributeName, RoleName},
+    object,
 };
 
 /// The longest text of a string attribute when its declaration does not say, in characters.
@@ -58,11 +59,19 @@ pub struct AttributeDeclaration {
     )]
     pub from_role: BTreeMap<RoleName, Value>,
     /// The only values allowed; in a list, for each item. `None`: any value of the type.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub allowed_values: Option<Vec<Value>>,
     /// A [regular expression](https://docs.rs/regex/1/regex/#syntax) that a text, or each item, must match
     /// from its first to its last character. For strings only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub pattern: Option<String>,
     /// The longest text, in characters, up to [`MAX_LENGTH`]. Has no meaning for other types.
     #[serde(

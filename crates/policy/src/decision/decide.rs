@@ -351,7 +351,7 @@ fn check_resources(resources: &[Resource], trail: &mut Trail) {
     }
 }
 
-fn is_opaque_id(text: &str, max_bytes: usize) -> bool {
+pub(super) fn is_opaque_id(text: &str, max_bytes: usize) -> bool {
     let length_fits = text.len() <= max_bytes;
     length_fits && !is_blank(text) && !misleads(text)
 }

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::decide::{MAX_RESOURCE_ID_BYTES, is_opaque_id};
+use crate::name::is_identifier;
+
 /// A request for one session token: the body of `POST /v1/session-tokens`, parsed but not judged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GrantRequest {
@@ -32,6 +35,11 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// Can a token be limited to it?
+    pub fn is_usable(&self) -> bool {
+        is_identifier(&self.kind) && is_opaque_id(&self.id, MAX_RESOURCE_ID_BYTES)
+    }
+
     /// Is this the resource that a permission would call `kind/id`?
     pub(crate) fn is_named(&self, name: &str) -> bool {
         let id = name.strip_prefix(self.kind.as_str());

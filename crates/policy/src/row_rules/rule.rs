@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::name::{AttributeName, Identifier, RoleName};
-use crate::object::Object;
+use crate::object::{Object, present};
 
 /// The most rules of one policy.
 pub const MAX_ROW_RULES: usize = 1000;
@@ -24,7 +24,11 @@ pub struct RowRule {
     /// The name, unique among the policy's rules.
     pub name: Identifier,
     /// The table's schema. `None`: where the database looks for tables by itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub schema: Option<String>,
     /// The table, or what stands for one: a view, a data set.
     pub table: String,
@@ -107,30 +111,22 @@ impl fmt::Display for Operator {
 pub struct ConditionFormError;
 
 /// All fields that a condition's object can have. An untagged enum would answer every mistake with "did not match
-/// any variant", and would let unknown fields pass.
+/// any variant", and would let unknown fields pass. A field of null is a mistake to report, not one left out.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Form {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     all: Option<Vec<Condition>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     any: Option<Vec<Condition>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     column: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     operator: Option<Operator>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     attribute: Option<AttributeName>,
-    #[serde(
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "even_null"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     value: Option<Value>,
-}
-
-/// A `value` of null is a mistake to report, not a value left out.
-fn even_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
 }
 
 impl TryFrom<Object<Form>> for Condition {

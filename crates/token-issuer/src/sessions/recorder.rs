@@ -211,8 +211,10 @@ impl Recorder {
         tokens: &[SignedToken],
         origin: &Origin,
     ) -> Result<Vec<Recorded>, RecordError> {
-        self.in_transaction(tokens, origin, Condition::Nothing)
-            .await?;
+        if !tokens.is_empty() {
+            self.in_transaction(tokens, origin, Condition::Nothing)
+                .await?;
+        }
         Ok(tokens.iter().map(|_| Recorded(())).collect())
     }
 

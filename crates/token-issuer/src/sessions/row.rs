@@ -127,8 +127,11 @@ impl Row {
 pub(super) fn list<'a>(rows: impl ExactSizeIterator<Item = &'a Row> + Clone) -> String {
     let length: usize = rows.clone().map(|row| row.json.len() + 1).sum();
     let mut list = String::with_capacity(length + 2);
-    for row in rows {
-        list.push(if list.is_empty() { '[' } else { ',' });
+    list.push('[');
+    for (index, row) in rows.enumerate() {
+        if index > 0 {
+            list.push(',');
+        }
         list.push_str(&row.json);
     }
     list.push(']');

@@ -17,7 +17,10 @@ use crate::state::ApiState;
 #[serde(deny_unknown_fields)]
 pub struct ReportLeakRequest {
     /// The whole key.
-    #[schema(examples("jtn_…"), max_length = 66)]
+    #[schema(
+        pattern = "^jtn_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$",
+        examples("jtn_0Hq3VbN8tRzA_0000000000000000000000000000000000000000000000000")
+    )]
     api_key: String,
 }
 

@@ -16,7 +16,7 @@ use storage::{OrganizationId, PrincipalId, Timestamp};
 use utoipa::{IntoParams, ToSchema};
 
 use self::types::{
-    ApiKeyList, ApiKeyView, CreateApiKeyRequest, CreatedApiKey, UpdateApiKeyRequest,
+    ApiKeyList, ApiKeyView, CreateApiKeyRequest, CreatedApiKey, KeyStateView, UpdateApiKeyRequest,
 };
 use crate::caller::{Caller, RequestOrigin, act};
 use crate::json::JsonBody;
@@ -34,14 +34,20 @@ pub struct ListApiKeysQuery {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// Part of the name, in any case, or the first characters.
-    #[param(max_length = 100)]
+    #[param(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
+    )]
     search: Option<String>,
     /// Only those of this user or service account.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^own_[0-9a-f]{32}$")]
     owner_id: Option<PrincipalId>,
-    /// Only those in this state: `active`, `disabled`, `expired` or `revoked`.
+    /// Only those in this state.
+    #[param(value_type = Option<KeyStateView>, inline)]
     state: Option<String>,
 }
 
@@ -169,7 +175,7 @@ pub async fn create_api_key(
     path = "/v1/api-keys/{id}",
     operation_id = "getApiKey",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`", pattern = "^key_[0-9A-Za-z]{12}$")),
     responses(
         (status = 200, description = "The key", body = ApiKeyView),
         (status = 404, description = "The organization has no such API key: `not_found`"),
@@ -192,7 +198,7 @@ pub async fn get_api_key(
     path = "/v1/api-keys/{id}",
     operation_id = "updateApiKey",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`", pattern = "^key_[0-9A-Za-z]{12}$")),
     request_body = UpdateApiKeyRequest,
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
@@ -228,7 +234,7 @@ pub async fn update_api_key(
     path = "/v1/api-keys/{id}/rotate",
     operation_id = "rotateApiKey",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`", pattern = "^key_[0-9A-Za-z]{12}$")),
     request_body = RotateApiKeyRequest,
     responses(
         (status = 200, description = "The key, with its new secret", body = CreatedApiKey),
@@ -268,7 +274,7 @@ pub async fn rotate_api_key(
     path = "/v1/api-keys/{id}/disable",
     operation_id = "disableApiKey",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`", pattern = "^key_[0-9A-Za-z]{12}$")),
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
         (status = 403, description = "`stronger_than_caller`"),
@@ -300,7 +306,7 @@ pub async fn disable_api_key(
     path = "/v1/api-keys/{id}/enable",
     operation_id = "enableApiKey",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`", pattern = "^key_[0-9A-Za-z]{12}$")),
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
         (status = 403, description = "`stronger_than_caller`"),

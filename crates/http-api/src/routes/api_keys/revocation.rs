@@ -22,7 +22,7 @@ use crate::state::ApiState;
 pub struct RevokeApiKeyRequest {
     /// For the audit trail and the list of keys.
     #[serde(default)]
-    #[schema(max_length = 500, default = "")]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$", default = "")]
     reason: String,
     /// Let the tokens that it asked for live on until they end. Left out, they are void.
     #[serde(default)]
@@ -50,7 +50,7 @@ pub struct DeleteApiKeyQuery {
     path = "/v1/api-keys/{id}/revoke",
     operation_id = "revokeApiKey",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`", pattern = "^key_[0-9A-Za-z]{12}$")),
     request_body = RevokeApiKeyRequest,
     responses(
         (status = 200, description = "The key as it is now", body = ApiKeyView),
@@ -89,7 +89,7 @@ pub async fn revoke_api_key(
     path = "/v1/api-keys/{id}",
     operation_id = "deleteApiKey",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`"), DeleteApiKeyQuery),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`", pattern = "^key_[0-9A-Za-z]{12}$"), DeleteApiKeyQuery),
     responses(
         (status = 204, description = "It is gone"),
         (status = 403, description = "`stronger_than_caller`"),

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::json::{Object, present};
 use crate::problem::Problem;
 use crate::query::invalid;
+use crate::texts::{AudienceNameText, GivenPermission, NetworkText, RoleNameText};
 
 /// An API key: everything but its secret.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,7 +28,8 @@ pub struct ApiKeyView {
     /// Its first characters, for recognizing it; never part of its secret.
     #[schema(examples("jtn_0Hq3VbN8tRzA"))]
     prefix: String,
-    /// `active`, `disabled`, `expired` or `revoked`.
+    /// Whether it works.
+    #[schema(value_type = KeyStateView)]
     state: String,
     /// Whose it is.
     owner: ApiKeyOwner,
@@ -82,6 +84,21 @@ pub struct ApiKeyView {
     tokens_issued: IssuedCounts,
 }
 
+/// Whether an API key works.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ApiKeyState)]
+pub enum KeyStateView {
+    /// It does.
+    Active,
+    /// It is switched off, and can be switched on again.
+    Disabled,
+    /// Its time is over.
+    Expired,
+    /// It was taken back for good.
+    Revoked,
+}
+
 /// The owner of an API key.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ApiKeyOwner {
@@ -115,7 +132,7 @@ pub struct Ceiling {
         deserialize_with = "present",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(nullable = false, max_items = 1000)]
+    #[schema(value_type = Vec<RoleNameText>, required = false)]
     roles: Option<BTreeSet<String>>,
     /// The audiences; absent for any.
     #[serde(
@@ -123,7 +140,7 @@ pub struct Ceiling {
         deserialize_with = "present",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(nullable = false, max_items = 1000)]
+    #[schema(value_type = Vec<AudienceNameText>, required = false)]
     audiences: Option<BTreeSet<String>>,
     /// Attribute values that every token of the key carries.
     #[serde(default)]
@@ -139,7 +156,7 @@ pub struct Ceiling {
         deserialize_with = "present",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(nullable = false, minimum = 1)]
+    #[schema(value_type = i64, required = false, minimum = 1, maximum = 4_294_967_295_i64)]
     max_ttl_seconds: Option<u32>,
 }
 
@@ -148,10 +165,10 @@ pub struct Ceiling {
 #[serde(deny_unknown_fields)]
 pub struct KeyRateLimit {
     /// The sustained rate.
-    #[schema(minimum = 1)]
+    #[schema(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64)]
     per_minute: u32,
     /// How many may come at once after a pause.
-    #[schema(minimum = 1)]
+    #[schema(value_type = i64, minimum = 1, maximum = 4_294_967_295_i64)]
     burst: u32,
 }
 
@@ -161,14 +178,18 @@ pub struct KeyRateLimit {
 #[schema(example = json!({ "name": "backend", "permissions": ["tokens:issue"], "expires_in_seconds": 7_776_000 }))]
 pub struct CreateApiKeyRequest {
     /// Its name; not unique.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     name: String,
     /// The user or service account that shall own it; the owner of the calling key when left out.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, examples("own_01a203acc363700cb2d3af39a2eae215"))]
+    #[schema(value_type = String, required = false, pattern = "^own_[0-9a-f]{32}$", examples("own_01a203acc363700cb2d3af39a2eae215"))]
     owner_id: Option<PrincipalId>,
     /// What it may do: permissions, or the presets `read` and `write`.
-    #[schema(example = json!(["tokens:issue"]))]
+    #[schema(value_type = Vec<GivenPermission>, example = json!(["tokens:issue"]))]
     permissions: Vec<String>,
     /// When it stops working. Left out, like `expires_in_seconds`: never.
     #[serde(default, deserialize_with = "present")]
@@ -176,7 +197,7 @@ pub struct CreateApiKeyRequest {
     expires_at: Option<Timestamp>,
     /// After how many seconds it stops working; instead of `expires_at`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = i64, required = false, minimum = 1)]
+    #[schema(value_type = i64, required = false, minimum = 1, maximum = 4_294_967_295_i64)]
     expires_in_seconds: Option<u32>,
     /// What it may grant at most. Left out: what the policy allows.
     #[serde(default = "no_ceiling")]
@@ -184,7 +205,7 @@ pub struct CreateApiKeyRequest {
     ceiling: Object<Ceiling>,
     /// The networks it may be used from. Left out or empty: any.
     #[serde(default)]
-    #[schema(value_type = Vec<String>, required = false, max_items = 100)]
+    #[schema(value_type = Vec<NetworkText>, required = false, max_items = 100)]
     allowed_networks: Vec<IpNet>,
     /// How often it may be used. Left out: without limit.
     #[serde(default, deserialize_with = "present")]
@@ -203,11 +224,11 @@ pub struct CreateApiKeyRequest {
 pub struct UpdateApiKeyRequest {
     /// Its name.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     name: Option<String>,
     /// What it may do: permissions, or the presets `read` and `write`.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Vec<String>, required = false)]
+    #[schema(value_type = Vec<GivenPermission>, required = false)]
     permissions: Option<Vec<String>>,
     /// When it stops working; `null` for never.
     #[serde(default, deserialize_with = "present")]
@@ -219,7 +240,7 @@ pub struct UpdateApiKeyRequest {
     ceiling: Option<Object<Ceiling>>,
     /// The networks it may be used from; empty for any.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Vec<String>, required = false, max_items = 100)]
+    #[schema(value_type = Vec<NetworkText>, required = false, max_items = 100)]
     allowed_networks: Option<Vec<IpNet>>,
     /// How often it may be used; `null` for without limit.
     #[serde(default, deserialize_with = "present")]

@@ -49,7 +49,7 @@ pub struct ApiKeyUsageDay {
     path = "/v1/api-keys/{id}/usage",
     operation_id = "getApiKeyUsage",
     tag = "API keys",
-    params(("id" = String, Path, description = "The key's identifier, `key_…`")),
+    params(("id" = String, Path, description = "The key's identifier, `key_…`", pattern = "^key_[0-9A-Za-z]{12}$")),
     responses(
         (status = 200, description = "Its usage", body = ApiKeyUsage),
         (status = 404, description = "The organization has no such API key: `not_found`"),

@@ -92,7 +92,7 @@ pub async fn create_audience(
     path = "/v1/audiences/{id}",
     operation_id = "getAudience",
     tag = "Audiences",
-    params(("id" = String, Path, description = "The audience's identifier, `aud_…`")),
+    params(("id" = String, Path, description = "The audience's identifier, `aud_…`", pattern = "^aud_[0-9a-f]{32}$")),
     responses(
         (status = 200, description = "The audience", body = AudienceView),
         (status = 404, description = "The organization has no such audience: `not_found`"),
@@ -119,7 +119,7 @@ pub async fn get_audience(
     path = "/v1/audiences/{id}",
     operation_id = "updateAudience",
     tag = "Audiences",
-    params(("id" = String, Path, description = "The audience's identifier, `aud_…`")),
+    params(("id" = String, Path, description = "The audience's identifier, `aud_…`", pattern = "^aud_[0-9a-f]{32}$")),
     request_body = UpdateAudienceRequest,
     responses(
         (status = 200, description = "The audience as it is now", body = AudienceView),
@@ -152,7 +152,7 @@ pub async fn update_audience(
     path = "/v1/audiences/{id}",
     operation_id = "deleteAudience",
     tag = "Audiences",
-    params(("id" = String, Path, description = "The audience's identifier, `aud_…`")),
+    params(("id" = String, Path, description = "The audience's identifier, `aud_…`", pattern = "^aud_[0-9a-f]{32}$")),
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "The organization has no such audience: `not_found`"),

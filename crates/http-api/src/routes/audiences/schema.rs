@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::texts::GivenClaimText;
+
 /// How tokens are signed (RFC 7518, RFC 8037).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SigningAlgorithm)]
@@ -27,6 +29,7 @@ pub enum AlgorithmSchema {
     reason = "durations of the API end in `_seconds`"
 )]
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Renewal)]
 pub struct RenewalSchema {
     /// How long after the first token the last one ends, in seconds.
@@ -79,8 +82,7 @@ pub enum IssuerWord {
 #[schema(as = GivenClaim)]
 pub struct GivenValue {
     /// The value.
-    #[schema(min_length = 1, max_length = 255)]
-    given: String,
+    given: GivenClaimText,
 }
 
 /// The value of `sub`: a word, or the given value.
@@ -146,6 +148,7 @@ pub enum FormatKind {
 
 /// A public key to encrypt for: a JWK (RFC 7517) without its private part.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = EncryptionKey)]
 pub struct EncryptionKeySchema {
     /// The type of key.
@@ -161,7 +164,12 @@ pub struct EncryptionKeySchema {
     #[schema(pattern = "^[A-Za-z0-9_-]{43}$")]
     y: String,
     /// The key's name, which stands in the header of each token.
-    #[schema(required = false, min_length = 1, max_length = 255)]
+    #[schema(
+        required = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
     kid: String,
     /// What the key is for.
     #[serde(rename = "use")]

@@ -68,12 +68,63 @@ pub struct ImportSigningKeyRequest {
     pem: Option<SecretString>,
     /// A JWK (RFC 7517) with its private members; RSA keys with all of them. Its `kid` is not kept.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = std::collections::HashMap<String, serde_json::Value>, required = false, write_only)]
+    #[schema(value_type = PrivateJwkSchema, required = false, write_only)]
     jwk: Option<Object<PrivateJwk>>,
     /// For HS256: the shared secret in base64url without padding; 32 to 1024 bytes.
     #[serde(default, deserialize_with = "optional_secret")]
-    #[schema(value_type = String, required = false, format = Password, write_only)]
+    #[schema(value_type = String, required = false, format = Password, write_only, pattern = "^[A-Za-z0-9_-]{43,1366}$")]
     secret: Option<SecretString>,
+}
+
+/// A JWK with its private members (RFC 7517). Members that are not listed are not looked at.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PrivateJwk)]
+pub struct PrivateJwkSchema {
+    /// The type of key: `EC`, `OKP`, `RSA` or `oct`.
+    kty: String,
+    /// The curve, of `EC` and `OKP`.
+    #[schema(required = false)]
+    crv: String,
+    /// The algorithm; that of the audience, if there.
+    #[schema(required = false)]
+    alg: String,
+    /// What the key is for; `sig`, if there.
+    #[serde(rename = "use")]
+    #[schema(required = false)]
+    purpose: String,
+    /// The first coordinate, or the public key of `OKP`.
+    #[schema(required = false)]
+    x: String,
+    /// The second coordinate.
+    #[schema(required = false)]
+    y: String,
+    /// The modulus of `RSA`.
+    #[schema(required = false)]
+    n: String,
+    /// The public exponent of `RSA`.
+    #[schema(required = false)]
+    e: String,
+    /// The private key, or the private exponent of `RSA`.
+    #[schema(required = false)]
+    d: String,
+    /// The first prime of `RSA`.
+    #[schema(required = false)]
+    p: String,
+    /// The second prime of `RSA`.
+    #[schema(required = false)]
+    q: String,
+    /// The first exponent of `RSA`.
+    #[schema(required = false)]
+    dp: String,
+    /// The second exponent of `RSA`.
+    #[schema(required = false)]
+    dq: String,
+    /// The coefficient of `RSA`.
+    #[schema(required = false)]
+    qi: String,
+    /// The secret of `oct`.
+    #[schema(required = false)]
+    k: String,
 }
 
 impl ImportSigningKeyRequest {
@@ -129,7 +180,7 @@ impl From<Vec<ListedKey>> for SigningKeyList {
     path = "/v1/audiences/{id}/signing-keys",
     operation_id = "listSigningKeys",
     tag = "Audiences",
-    params(("id" = String, Path, description = "The audience's identifier, `aud_…`")),
+    params(("id" = String, Path, description = "The audience's identifier, `aud_…`", pattern = "^aud_[0-9a-f]{32}$")),
     responses(
         (status = 200, description = "The keys", body = SigningKeyList),
         (status = 404, description = "The organization has no such audience: `not_found`"),
@@ -156,7 +207,7 @@ pub async fn list_signing_keys(
     path = "/v1/audiences/{id}/signing-keys/rotate",
     operation_id = "rotateSigningKey",
     tag = "Audiences",
-    params(("id" = String, Path, description = "The audience's identifier, `aud_…`")),
+    params(("id" = String, Path, description = "The audience's identifier, `aud_…`", pattern = "^aud_[0-9a-f]{32}$")),
     responses(
         (status = 200, description = "The keys as they are now", body = SigningKeyList),
         (status = 404, description = "The organization has no such audience: `not_found`"),
@@ -186,7 +237,7 @@ pub async fn rotate_signing_key(
     path = "/v1/audiences/{id}/signing-keys/import",
     operation_id = "importSigningKey",
     tag = "Audiences",
-    params(("id" = String, Path, description = "The audience's identifier, `aud_…`")),
+    params(("id" = String, Path, description = "The audience's identifier, `aud_…`", pattern = "^aud_[0-9a-f]{32}$")),
     request_body = ImportSigningKeyRequest,
     responses(
         (status = 201, description = "The key", body = SigningKeyView),
@@ -221,7 +272,7 @@ pub async fn import_signing_key(
     operation_id = "retireSigningKey",
     tag = "Audiences",
     params(
-        ("id" = String, Path, description = "The audience's identifier, `aud_…`"),
+        ("id" = String, Path, description = "The audience's identifier, `aud_…`", pattern = "^aud_[0-9a-f]{32}$"),
         ("kid" = String, Path, description = "The key's identifier"),
     ),
     responses(

@@ -26,6 +26,7 @@ use crate::json::{Object, present};
 use crate::problem::Problem;
 use crate::query::invalid;
 use crate::routes::principals::optional_secret;
+use crate::texts::WebOriginText;
 
 /// An audience: who tokens are for, and what they look like.
 #[derive(Debug, Serialize, ToSchema)]
@@ -110,7 +111,7 @@ pub struct AudienceList {
 #[schema(example = json!({ "name": "hasura", "preset": "hasura", "max_ttl_seconds": 900 }))]
 pub struct CreateAudienceRequest {
     /// What requests will call it.
-    #[schema(value_type = String, min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$")]
+    #[schema(value_type = String, pattern = "^[a-z][a-z0-9_-]{0,63}$")]
     name: AudienceName,
     /// A known consumer: see `GET /v1/audience-presets`.
     #[serde(default, deserialize_with = "present")]
@@ -122,11 +123,11 @@ pub struct CreateAudienceRequest {
     algorithm: Option<SigningAlgorithm>,
     /// For HS256: the secret that the consumer gave out, in base64url without padding; 32 bytes or more. It is never shown.
     #[serde(default, deserialize_with = "optional_secret")]
-    #[schema(value_type = String, required = false, format = Password, write_only)]
+    #[schema(value_type = String, required = false, format = Password, write_only, pattern = "^[A-Za-z0-9_-]{43,1366}$")]
     secret: Option<SecretString>,
     /// The `aud` of its tokens; the name when left out.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 255)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 255, pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$")]
     aud: Option<String>,
     /// How long its tokens live unless the request asks otherwise, in seconds; 900 when left out, or the longest life.
     #[serde(default, deserialize_with = "present")]
@@ -142,7 +143,7 @@ pub struct CreateAudienceRequest {
     max_token_bytes: Option<u32>,
     /// The web pages that may renew its tokens, as browsers name them; none when left out.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Vec<String>, required = false, max_items = 100)]
+    #[schema(value_type = Vec<WebOriginText>, required = false, max_items = 100)]
     authorized_origins: Option<BTreeSet<WebOrigin>>,
     /// How its tokens are renewed; not at all when left out.
     #[serde(default, deserialize_with = "present")]
@@ -169,7 +170,7 @@ pub struct CreateAudienceRequest {
 pub struct UpdateAudienceRequest {
     /// The `aud` of its tokens.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = String, required = false, min_length = 1, max_length = 255)]
+    #[schema(value_type = String, required = false, min_length = 1, max_length = 255, pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$")]
     aud: Option<String>,
     /// How long its tokens live unless the request asks otherwise, in seconds.
     #[serde(default, deserialize_with = "present")]
@@ -185,7 +186,7 @@ pub struct UpdateAudienceRequest {
     max_token_bytes: Option<u32>,
     /// The web pages that may renew its tokens; all of them.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Vec<String>, required = false, max_items = 100)]
+    #[schema(value_type = Vec<WebOriginText>, required = false, max_items = 100)]
     authorized_origins: Option<BTreeSet<WebOrigin>>,
     /// How its tokens are renewed, as a whole; `null` for not at all.
     #[serde(default, deserialize_with = "present")]
@@ -224,7 +225,7 @@ pub struct ClaimsRequest {
     typ: Option<TokenType>,
     /// `kid` in the header, where the consumer gave out a name for the key; `null` for the key's own.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false, min_length = 1, max_length = 255)]
+    #[schema(value_type = Option<String>, required = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     key_id: Option<Option<String>>,
     /// Whether `iss` stands in the header, too.
     #[serde(default, deserialize_with = "present")]

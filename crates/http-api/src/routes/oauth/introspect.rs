@@ -20,6 +20,7 @@ use crate::state::ApiState;
 #[derive(Deserialize, ToSchema)]
 pub struct IntrospectTokenRequest {
     /// The session token.
+    #[schema(min_length = 1)]
     token: String,
     /// What kind of token it may be; it does not matter here.
     #[serde(rename = "token_type_hint")]

@@ -16,10 +16,11 @@ use crate::state::ApiState;
 #[derive(Deserialize, ToSchema)]
 pub struct RevokeTokenRequest {
     /// The session token.
+    #[schema(min_length = 1)]
     token: String,
     /// What kind of token it may be; it does not matter here.
     #[serde(rename = "token_type_hint")]
-    #[schema(nullable = false, examples("access_token"))]
+    #[schema(value_type = String, required = false, examples("access_token"))]
     _token_type_hint: Option<String>,
 }
 

@@ -37,35 +37,66 @@ const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
     "authorization_details": "[{\"type\":\"jeton_session\",\"roles\":[\"viewer\"],\"attributes\":{\"tenant_id\":\"t-1\"}}]",
 }))]
 pub struct TokenExchangeForm {
-    /// `urn:ietf:params:oauth:grant-type:token-exchange`
+    /// Always this one.
+    #[schema(value_type = GrantType)]
     grant_type: String,
     /// A user's identifier, as the client has authenticated it; or a session token, for one that may do less.
-    #[schema(required, nullable = false)]
+    #[schema(value_type = String, required = true, min_length = 1, pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*[^\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069][^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$")]
     subject_token: Option<String>,
-    /// `urn:jeton:params:oauth:token-type:user`, or `urn:ietf:params:oauth:token-type:access_token` for a session token.
-    #[schema(required, nullable = false)]
+    /// Which of both it is.
+    #[schema(value_type = SubjectTokenType, required = true)]
     subject_token_type: Option<String>,
     /// The name of the audience. Left out: that of the session token, or `default` for a user.
-    #[schema(nullable = false)]
+    #[schema(value_type = String, required = false, pattern = "^([a-z][a-z0-9_-]{0,63})?$")]
     audience: Option<String>,
     /// The wanted scope. Left out: all that the roles allow.
-    #[schema(nullable = false)]
+    #[schema(value_type = String, required = false)]
     scope: Option<String>,
-    /// `urn:ietf:params:oauth:token-type:access_token`, the default, or `urn:ietf:params:oauth:token-type:jwt`.
-    #[schema(nullable = false)]
+    /// What the token is called in the answer; an access token when left out.
+    #[schema(value_type = RequestedTokenType, required = false)]
     requested_token_type: Option<String>,
     /// What the token shall carry, as JSON: a list of one object, see `SessionDetails`.
-    #[schema(nullable = false)]
+    #[schema(value_type = String, required = false, content_media_type = "application/json")]
     authorization_details: Option<String>,
     /// Not supported.
-    #[schema(nullable = false)]
+    #[schema(ignore)]
     resource: Option<String>,
     /// Not supported: tokens do not say who acts for the user.
-    #[schema(nullable = false)]
+    #[schema(ignore)]
     actor_token: Option<String>,
     /// Not supported.
-    #[schema(nullable = false)]
+    #[schema(ignore)]
     actor_token_type: Option<String>,
+}
+
+/// The one grant of the token endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+pub enum GrantType {
+    /// Token exchange.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:token-exchange")]
+    TokenExchange,
+}
+
+/// What is exchanged.
+#[derive(Debug, Serialize, ToSchema)]
+pub enum SubjectTokenType {
+    /// A user's identifier.
+    #[serde(rename = "urn:jeton:params:oauth:token-type:user")]
+    User,
+    /// A session token.
+    #[serde(rename = "urn:ietf:params:oauth:token-type:access_token")]
+    AccessToken,
+}
+
+/// What an exchanged token is called.
+#[derive(Debug, Serialize, ToSchema)]
+pub enum RequestedTokenType {
+    /// An access token.
+    #[serde(rename = "urn:ietf:params:oauth:token-type:access_token")]
+    AccessToken,
+    /// A JWT.
+    #[serde(rename = "urn:ietf:params:oauth:token-type:jwt")]
+    Jwt,
 }
 
 /// An issued token (RFC 8693 section 2.2.1).

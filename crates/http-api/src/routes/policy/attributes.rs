@@ -114,7 +114,7 @@ pub async fn create_attribute(
     path = "/v1/attributes/{name}",
     operation_id = "getAttribute",
     tag = "Policy",
-    params(("name" = String, Path, description = "The attribute's name")),
+    params(("name" = String, Path, description = "The attribute's name", pattern = "^[a-z][a-z0-9_]{0,63}$")),
     responses(
         (status = 200, description = "The attribute", body = AttributeSchema),
         (status = 404, description = "The organization has no such attribute: `not_found`"),
@@ -139,7 +139,7 @@ pub async fn get_attribute(
     path = "/v1/attributes/{name}",
     operation_id = "replaceAttribute",
     tag = "Policy",
-    params(("name" = String, Path, description = "The attribute's name")),
+    params(("name" = String, Path, description = "The attribute's name", pattern = "^[a-z][a-z0-9_]{0,63}$")),
     request_body = AttributeSchema,
     responses(
         (status = 200, description = "The attribute as it is now", body = AttributeSchema),
@@ -177,7 +177,7 @@ pub async fn replace_attribute(
     path = "/v1/attributes/{name}",
     operation_id = "deleteAttribute",
     tag = "Policy",
-    params(("name" = String, Path, description = "The attribute's name")),
+    params(("name" = String, Path, description = "The attribute's name", pattern = "^[a-z][a-z0-9_]{0,63}$")),
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "The organization has no such attribute: `not_found`"),

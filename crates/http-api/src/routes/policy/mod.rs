@@ -36,6 +36,7 @@ pub struct ListNamesQuery {
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
 }
 
@@ -110,7 +111,7 @@ impl From<Change> for PolicyChange {
     path = "/v1/policy",
     operation_id = "getPolicy",
     tag = "Policy",
-    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of the version that the client has")),
+    params(("If-None-Match" = inline(Option<String>), Header, nullable = false, description = "The `ETag` of the version that the client has")),
     responses(
         (status = 200, description = "The policy", content((PolicySchema = "application/json"), (String = "application/yaml")), headers(("ETag" = String, description = "The version, for `If-Match`"))),
         (status = 304, description = "Unchanged since the version named in `If-None-Match`"),
@@ -145,7 +146,7 @@ pub async fn get_policy(
     tag = "Policy",
     params(
         ReplacePolicyQuery,
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that the client has seen; one, or `*`"),
+        ("If-Match" = inline(Option<String>), Header, nullable = false, description = "The `ETag` of the version that the client has seen; one, or `*`"),
     ),
     request_body(
         content((PolicySchema = "application/json"), (PolicySchema = "application/yaml"), (String = "text/csv")),

@@ -114,7 +114,7 @@ pub async fn create_role(
     path = "/v1/roles/{name}",
     operation_id = "getRole",
     tag = "Policy",
-    params(("name" = String, Path, description = "The role's name")),
+    params(("name" = String, Path, description = "The role's name", pattern = "^[a-z][a-z0-9_-]{0,63}$")),
     responses(
         (status = 200, description = "The role", body = RoleSchema),
         (status = 404, description = "The organization has no such role: `not_found`"),
@@ -139,7 +139,7 @@ pub async fn get_role(
     path = "/v1/roles/{name}",
     operation_id = "replaceRole",
     tag = "Policy",
-    params(("name" = String, Path, description = "The role's name")),
+    params(("name" = String, Path, description = "The role's name", pattern = "^[a-z][a-z0-9_-]{0,63}$")),
     request_body = RoleSchema,
     responses(
         (status = 200, description = "The role as it is now", body = RoleSchema),
@@ -177,7 +177,7 @@ pub async fn replace_role(
     path = "/v1/roles/{name}",
     operation_id = "deleteRole",
     tag = "Policy",
-    params(("name" = String, Path, description = "The role's name")),
+    params(("name" = String, Path, description = "The role's name", pattern = "^[a-z][a-z0-9_-]{0,63}$")),
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "The organization has no such role: `not_found`"),

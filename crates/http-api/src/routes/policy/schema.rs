@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::texts::{AttributeNameText, AudienceNameText, RoleNameText};
+
 /// The policy of an organization as a whole.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -46,12 +48,16 @@ pub struct RoleSchema {
     name: String,
     /// What the role is for, in the words of who declared it; no control characters.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schema(required = false, max_length = 1_000)]
+    #[schema(
+        required = false,
+        max_length = 1_000,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+    )]
     description: String,
     /// Roles whose permissions, required attributes and limits this one includes. At most 256 with theirs, over at most
     /// 9 levels.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    #[schema(required = false, max_items = 256)]
+    #[schema(value_type = Vec<RoleNameText>, required = false, max_items = 256)]
     inherits: BTreeSet<String>,
     /// What the role allows or denies by itself, without what it inherits. All roles together have at most 100,000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -59,20 +65,20 @@ pub struct RoleSchema {
     permissions: Vec<RolePermissionSchema>,
     /// Attributes that a token with this role must carry.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    #[schema(required = false, max_items = 1_000)]
+    #[schema(value_type = Vec<AttributeNameText>, required = false, max_items = 1_000)]
     required_attributes: BTreeSet<String>,
     /// The audiences that a token with this role may be for; absent for any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, min_items = 1, max_items = 100)]
+    #[schema(value_type = Vec<AudienceNameText>, required = false, min_items = 1, max_items = 100)]
     audiences: Option<BTreeSet<String>>,
     /// The life of a token with this role when the request names none, in seconds. Absent: what it inherits, or the
     /// audience's. Of several roles, the shortest counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 1)]
+    #[schema(value_type = i64, required = false, minimum = 1, maximum = 4_294_967_295_i64)]
     default_ttl_seconds: Option<u32>,
     /// The longest life of a token with this role, in seconds; absent for no limit of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 1)]
+    #[schema(value_type = i64, required = false, minimum = 1, maximum = 4_294_967_295_i64)]
     max_ttl_seconds: Option<u32>,
 }
 
@@ -83,7 +89,10 @@ pub struct RoleSchema {
 pub struct RolePermissionSchema {
     /// Which resources: `dashboard` for the kind and every one of it, `dashboard/sales` for one, `dashboard/eu-*` for
     /// those whose id begins so, `*` for everything.
-    #[schema(examples("dashboard"))]
+    #[schema(
+        examples("dashboard"),
+        pattern = r"^([*]|[a-z][a-z0-9_-]{0,63}(/([^*\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*[*]|[^*\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*[^*\s\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069][^*\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*))?)$"
+    )]
     resource: String,
     /// Which action: a name, or `*` for all.
     #[schema(examples("view"), pattern = "^([*]|[a-z][a-z0-9_-]{0,63})$")]
@@ -143,12 +152,12 @@ pub struct AttributeSchema {
     normalize: Vec<NormalizationSchema>,
     /// Attributes that a token with this one must carry as well.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    #[schema(required = false, max_items = 1_000)]
+    #[schema(value_type = Vec<AttributeNameText>, required = false, max_items = 1_000)]
     requires: BTreeSet<String>,
     /// The value of a token with this role when the request names none, by role. Of several roles, lists are joined;
     /// single values must be equal, or the request must say.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(required = false)]
+    #[schema(value_type = std::collections::HashMap<RoleNameText, Value>, required = false)]
     from_role: BTreeMap<String, Value>,
     /// The only values allowed; in a list, for each item. Absent: any value of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,7 +166,11 @@ pub struct AttributeSchema {
     /// A [regular expression](https://docs.rs/regex/1/regex/#syntax) that a text, or each item, must match from its
     /// first to its last character. For strings only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 1_024)]
+    #[schema(
+        nullable = false,
+        max_length = 1_024,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+    )]
     pattern: Option<String>,
     /// The longest text, in characters.
     #[serde(default = "default_length", skip_serializing_if = "is_default_length")]
@@ -169,7 +182,11 @@ pub struct AttributeSchema {
     max_items: u32,
     /// What the attribute restricts, in the words of who declared it; no control characters.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[schema(required = false, max_length = 1_000)]
+    #[schema(
+        required = false,
+        max_length = 1_000,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+    )]
     description: String,
 }
 
@@ -242,7 +259,7 @@ pub struct RowRuleSchema {
     #[schema(pattern = "^[A-Za-z_][A-Za-z0-9_$]{0,62}$")]
     table: String,
     /// Whom the rule is for: tokens that carry one of these roles, or one that inherits one of them.
-    #[schema(min_items = 1)]
+    #[schema(value_type = Vec<RoleNameText>, min_items = 1)]
     roles: BTreeSet<String>,
     /// Which rows.
     #[serde(rename = "where")]
