@@ -3,14 +3,15 @@
 //!
 //! Every language plays the same scenario, `tests/sdk/scenario.*`: it makes keys, declares a role and an attribute,
 //! issues, introspects, lists and revokes; sees a 422 with its field errors and a 401; recovers from a 429; and gets
-//! tokens through the cache, one request for many callers, and a new one ahead of the end.
+//! tokens through the cache, one request for many callers, and a new one ahead of the end. Before that it bears a bad day
+//! of a server, `tests/sdk/faults.*`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
 
-use crate::support::{decode, node, on_both_engines, repository};
+use crate::support::{UnsteadyServer, decode, node, on_both_engines, repository};
 
 /// Runs a command that must succeed, and gives what it prints.
 fn run(command: &mut Command) -> String {
@@ -59,6 +60,27 @@ fn copy(file: impl AsRef<Path>, to: &Path) {
     std::fs::copy(&file, to).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
 }
 
+/// Bears the bad day, and asks exactly as often as it should.
+fn bears(mut faults: Command, further: &[(&str, usize)]) {
+    let server = UnsteadyServer::start();
+    faults.env("JETON_URL", &server.url);
+    run(faults.env("JETON_API_KEY", UnsteadyServer::KEY));
+    let expected = [
+        ("busy", 1),
+        ("down", 4),
+        ("elsewhere", 1),
+        // The first token; four times for the next while the first one holds, and four times after its end.
+        ("fading", 1 + 4 + 4),
+        ("later", 1),
+        ("proxy", 1),
+        ("recovering", 3),
+        ("refused", 3),
+    ];
+    let expected = expected.iter().chain(further);
+    let expected = expected.map(|(case, count)| ((*case).to_owned(), *count));
+    assert_eq!(server.counts(), expected.collect());
+}
+
 /// Plays the scenario on both engines, and then runs the example program of the kit.
 async fn plays(scenario: impl Fn() -> Command, example: impl Fn() -> Command) {
     on_both_engines(|app| {
@@ -98,21 +120,20 @@ async fn the_typescript_client_compiles_strictly_and_plays_the_scenario() {
     std::os::unix::fs::symlink(tools.join("@types"), user.join("node_modules/@types")).unwrap();
     std::fs::write(user.join("package.json"), r#"{ "type": "module" }"#).unwrap();
     copy("tests/sdk/tsconfig.json", &user.join("tsconfig.json"));
-    copy("tests/sdk/scenario.ts", &user.join("scenario.ts"));
+    for program in ["scenario.ts", "faults.ts"] {
+        copy(Path::new("tests/sdk").join(program), &user.join(program));
+    }
     let example = "openapi/sdk/typescript/examples/issue-token.ts";
     copy(example, &user.join("issue-token.ts"));
     let compiler = tools.join("typescript/bin/tsc");
     run(Command::new(node()).arg(compiler).current_dir(&user));
     let program = |name: &str| {
         let mut command = Command::new(node());
-        command.arg(user.join(name));
+        command.arg(user.join("dist").join(name));
         command
     };
-    plays(
-        || program("dist/scenario.js"),
-        || program("dist/issue-token.js"),
-    )
-    .await;
+    bears(program("faults.js"), &[]);
+    plays(|| program("scenario.js"), || program("issue-token.js")).await;
 }
 
 #[tokio::test]
@@ -122,14 +143,16 @@ async fn the_python_client_is_typed_strictly_and_plays_the_scenario() {
     let mut install = Command::new(tool("python"));
     install.args(["-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]);
     run(install.arg("--target").arg(user.join("site")).arg(package));
-    copy("tests/sdk/scenario.py", &user.join("scenario.py"));
+    for program in ["scenario.py", "faults.py"] {
+        copy(Path::new("tests/sdk").join(program), &user.join(program));
+    }
     let example = "openapi/sdk/python/examples/issue_token.py";
     copy(example, &user.join("issue_token.py"));
     let mut types = Command::new(tool("mypy"));
     types
         .args(["--strict", "--python-executable"])
         .arg(tool("python"));
-    types.args(["scenario.py", "issue_token.py"]);
+    types.args(["scenario.py", "faults.py", "issue_token.py"]);
     types.arg(sdk().join("python/src/jeton"));
     run(types.current_dir(&user));
     let program = |name: &str| {
@@ -139,6 +162,7 @@ async fn the_python_client_is_typed_strictly_and_plays_the_scenario() {
             .env("PYTHONPATH", user.join("site"));
         command
     };
+    bears(program("faults.py"), &[("asyncio", 3)]);
     plays(|| program("scenario.py"), || program("issue_token.py")).await;
 }
 
@@ -146,21 +170,19 @@ async fn the_python_client_is_typed_strictly_and_plays_the_scenario() {
 async fn the_rust_client_compiles_without_a_warning_and_plays_the_scenario() {
     generate("rust");
     let kit = sdk().join("rust");
-    copy("tests/sdk/scenario.rs", &kit.join("examples/scenario.rs"));
-    let mut format = Command::new("rustfmt");
-    format.args([
-        "--check",
-        "--edition",
-        "2024",
-        "--config",
-        "skip_children=true",
-    ]);
-    for file in ["client", "problem", "retry", "tokens"] {
-        format.arg(kit.join("src").join(file).with_extension("rs"));
+    for program in ["scenario.rs", "faults.rs"] {
+        copy(
+            Path::new("tests/sdk").join(program),
+            &kit.join("examples").join(program),
+        );
     }
-    run(format
-        .args(["examples/issue_token.rs", "examples/scenario.rs"])
-        .current_dir(&kit));
+    let own = ["src/client", "src/problem", "src/retry", "src/tokens"];
+    let users = ["issue_token", "scenario", "faults"].map(|it| format!("examples/{it}"));
+    let files = own.into_iter().chain(users.iter().map(String::as_str));
+    let files = files.map(|it| kit.join(it).with_extension("rs"));
+    run(Command::new("rustfmt")
+        .args(["--check", "--edition", "2024"])
+        .args(files));
     let target = repository().join("target/sdk-tools/rust-target");
     let mut build = Command::new("cargo");
     // Without TLS, which is only another transport: it would take longer to compile than all the rest.
@@ -177,6 +199,7 @@ async fn the_rust_client_compiles_without_a_warning_and_plays_the_scenario() {
         .env("RUSTFLAGS", "-D warnings");
     run(build.current_dir(&kit));
     let program = |name: &str| Command::new(target.join("debug/examples").join(name));
+    bears(program("faults"), &[]);
     plays(|| program("scenario"), || program("issue_token")).await;
 }
 
@@ -188,16 +211,20 @@ async fn the_go_client_passes_vet_and_plays_the_scenario() {
     assert_eq!(run(go("gofmt", &kit).args(["-l", "."])), "");
     run(go("go", &kit).args(["vet", "./..."]));
     let user = user_of("go");
-    copy("tests/sdk/scenario.go", &user.join("scenario.go"));
+    for program in ["scenario", "faults"] {
+        std::fs::create_dir(user.join(program)).unwrap();
+        let file = Path::new(program).join("main.go");
+        copy(Path::new("tests/sdk/go").join(&file), &user.join(file));
+    }
     let module =
         format!("module scenario\n\ngo 1.23\n\nrequire jeton.example/go/jeton {version}\n");
     std::fs::write(user.join("go.mod"), module).unwrap();
     assert_eq!(run(go("gofmt", &user).args(["-l", "."])), "");
-    run(go("go", &user).args(["vet", "."]));
-    run(go("go", &user).args(["build", "-o", "scenario", "."]));
+    run(go("go", &user).args(["vet", "./..."]));
     let example = "jeton.example/go/jeton/examples/issue";
-    run(go("go", &user).args(["build", "-o", "issue", example]));
-    let program = |name: &str| Command::new(user.join(name));
+    run(go("go", &user).args(["build", "-o", "bin/", "./scenario", "./faults", example]));
+    let program = |name: &str| Command::new(user.join("bin").join(name));
+    bears(program("faults"), &[]);
     plays(|| program("scenario"), || program("issue")).await;
 }
 

@@ -139,7 +139,7 @@ impl From<reqwest_middleware::Error> for Error {
     }
 }
 
-/// Makes a [`Problem`] of every error answer, before the generated code sees it.
+/// Makes a [`Problem`] of every answer that is no success, before the generated code sees it.
 pub(crate) struct Problems;
 
 #[async_trait::async_trait]
@@ -151,7 +151,8 @@ impl Middleware for Problems {
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
         let response = next.run(request, extensions).await?;
-        if !response.status().is_client_error() && !response.status().is_server_error() {
+        // The generated code would take a redirect for a success.
+        if response.status().is_success() {
             return Ok(response);
         }
         let problem = Problem::read(response).await?;

@@ -5,22 +5,10 @@ from typing import Any
 import httpx
 
 from .client import AuthenticatedClient
-from .problems import raise_problem, raise_problem_async
-from .retries import AsyncRetryingTransport, Retry, RetryingTransport
+from .problems import Problem
+from .retries import Retry
 
 VERSION = "0.0.0"
-
-
-class _ApiKey(httpx.Auth):
-    """Adds the API key to requests that bring no credential of their own."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def auth_flow(self, request: httpx.Request) -> Any:
-        if "Authorization" not in request.headers:
-            request.headers["x-api-key"] = self._key
-        yield request
 
 
 def connect(
@@ -48,18 +36,56 @@ def connect(
         "timeout": timeout,
     }
     client = AuthenticatedClient(base_url=url, token="")
-    client.set_httpx_client(
-        httpx.Client(
-            **common,
-            transport=RetryingTransport(transport or httpx.HTTPTransport(), retry),
-            event_hooks={"response": [raise_problem]},
-        )
-    )
-    client.set_async_httpx_client(
-        httpx.AsyncClient(
-            **common,
-            transport=AsyncRetryingTransport(async_transport or httpx.AsyncHTTPTransport(), retry),
-            event_hooks={"response": [raise_problem_async]},
-        )
-    )
+    client.set_httpx_client(_Client(retry, transport=transport, **common))
+    client.set_async_httpx_client(_AsyncClient(retry, transport=async_transport, **common))
     return client
+
+
+class _ApiKey(httpx.Auth):
+    """Adds the API key to requests that bring no credential of their own."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        if "Authorization" not in request.headers:
+            request.headers["x-api-key"] = self._key
+        yield request
+
+
+class _Client(httpx.Client):
+    def __init__(self, retry: Retry, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._retry = retry
+
+    def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
+        attempt = 1
+        while True:
+            response = super().send(request, **arguments)
+            if not response.is_error:
+                return response
+            problem = Problem(response)
+            wait = self._retry.wait(attempt, problem)
+            if wait is None:
+                raise problem
+            self._retry.sleep(wait)
+            attempt += 1
+
+
+class _AsyncClient(httpx.AsyncClient):
+    def __init__(self, retry: Retry, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._retry = retry
+
+    async def send(self, request: httpx.Request, **arguments: Any) -> httpx.Response:
+        attempt = 1
+        while True:
+            response = await super().send(request, **arguments)
+            if not response.is_error:
+                return response
+            problem = Problem(response)
+            wait = self._retry.wait(attempt, problem)
+            if wait is None:
+                raise problem
+            await self._retry.async_sleep(wait)
+            attempt += 1

@@ -1,12 +1,13 @@
 """What the server refuses, as an exception."""
 
 import json
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
 from .models import FieldProblem
-from .retries import retry_after
 
 
 class Problem(Exception):
@@ -33,7 +34,7 @@ class Problem(Exception):
         self.detail = body.get("detail") or body.get("error_description") or response.reason_phrase
         self.request_id = response.headers.get("x-request-id")
         self.errors = [FieldProblem.from_dict(it) for it in body.get("errors", [])]
-        self.retry_after = retry_after(response)
+        self.retry_after = _retry_after(response)
         super().__init__(f"{self.status} {self.code}: {self.detail} ({self.request_id})")
 
     @property
@@ -51,15 +52,12 @@ def _members(response: httpx.Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def raise_problem(response: httpx.Response) -> None:
-    """A hook for `httpx.Client`."""
-    if response.is_error:
-        response.read()
-        raise Problem(response)
-
-
-async def raise_problem_async(response: httpx.Response) -> None:
-    """A hook for `httpx.AsyncClient`."""
-    if response.is_error:
-        await response.aread()
-        raise Problem(response)
+def _retry_after(response: httpx.Response) -> float | None:
+    """The seconds that the header asks for, which has them or a date."""
+    text = response.headers.get("Retry-After", "")
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None

@@ -48,12 +48,12 @@ class _Store:
                 del self._held[next(iter(self._held))]
         self._held[key] = _Held(session, asked + session.refresh_in, asked + session.expires_in)
 
-    def failed(self, key: str, error: BaseException) -> None:
+    def failed(self, key: str, error: Exception) -> None:
         """A refusal ends the token that is kept; a server that is not there says nothing about it."""
         if not _transient(error):
             self._held.pop(key, None)
 
-    def instead(self, held: _Held | None, error: BaseException) -> SessionToken:
+    def instead(self, held: _Held | None, error: Exception) -> SessionToken:
         """The token from before, when it still holds and the error says nothing about the request."""
         if held is None or not _transient(error) or self.clock() >= held.expires_at:
             raise error
@@ -63,7 +63,7 @@ class _Store:
         self._held.pop(key, None)
 
 
-def _transient(error: BaseException) -> bool:
+def _transient(error: Exception) -> bool:
     return error.retriable if isinstance(error, Problem) else isinstance(error, httpx.TransportError)
 
 
@@ -118,11 +118,17 @@ class TokenCache:
         asked = self._store.clock()
         try:
             session = issue_session_token.sync(client=self._client, body=request)
-        except BaseException as error:
+        except Exception as error:
             with self._lock:
                 self._store.failed(key, error)
                 del self._flights[key]
             flight.set_exception(error)
+        except BaseException:
+            # This thread is told to end; the others are not.
+            with self._lock:
+                del self._flights[key]
+            flight.cancel()
+            raise
         else:
             with self._lock:
                 self._store.put(key, session, asked)
@@ -164,7 +170,7 @@ class AsyncTokenCache:
         asked = self._store.clock()
         try:
             session = await issue_session_token.asyncio(client=self._client, body=request)
-        except BaseException as error:
+        except Exception as error:
             self._store.failed(key, error)
             raise
         finally:
