@@ -72,6 +72,7 @@ mod revocation_load;
 mod revocations;
 mod rotation_load;
 mod schemathesis;
+mod sdk;
 mod sessions;
 mod slow_clients;
 mod support;

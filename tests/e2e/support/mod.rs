@@ -8,6 +8,7 @@ mod process;
 mod provider;
 mod script;
 mod tools;
+mod unsteady;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{App, Form, MASTER_SECRET, NewKey, PASSWORD, acme, on_both_engines};
@@ -15,6 +16,7 @@ pub(crate) use process::{Jeton, jeton_binary, run_to_end};
 pub(crate) use provider::{IdentityProvider, on_both_engines_with};
 pub(crate) use script::ask;
 pub(crate) use tools::{chromium, fuzzed_cases, node, python, repository, screenshots};
+pub(crate) use unsteady::UnsteadyServer;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -105,7 +105,9 @@ fn convert(schema: &mut Node) {
     let Some(members) = schema.members_mut() else {
         return;
     };
-    members.shift_remove("propertyNames");
+    for unknown in ["propertyNames", "contentMediaType", "contentEncoding"] {
+        members.shift_remove(unknown);
+    }
     example(members);
     constant(members);
     bounds(members);

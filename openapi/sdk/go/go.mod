@@ -1,0 +1,3 @@
+module jeton.example/go/jeton
+
+go 1.23
