@@ -70,6 +70,7 @@ mod reseal;
 mod revocation_load;
 mod revocations;
 mod rotation_load;
+mod schemathesis;
 mod sessions;
 mod slow_clients;
 mod support;

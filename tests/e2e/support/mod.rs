@@ -13,7 +13,7 @@ pub(crate) use app::{App, Form, MASTER_SECRET, NewKey, PASSWORD, acme, on_both_e
 pub(crate) use process::{Jeton, jeton_binary, run_to_end};
 pub(crate) use provider::{IdentityProvider, on_both_engines_with};
 pub(crate) use script::ask;
-pub(crate) use tools::{chromium, node, python, repository, screenshots};
+pub(crate) use tools::{chromium, fuzzed_cases, node, python, repository, screenshots};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

@@ -26,6 +26,16 @@ pub(crate) fn chromium() -> PathBuf {
     required("JETON_TEST_CHROMIUM")
 }
 
+/// How many fuzzed requests each endpoint of the exchange gets; more of them when somebody wants to look closer.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is asked for in the environment of tests/run"
+)]
+pub(crate) fn fuzzed_cases() -> usize {
+    let wanted = std::env::var("JETON_FUZZ_CASES");
+    wanted.map_or(50, |wanted| wanted.parse().unwrap())
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "tests/run hands the tools over in the environment"
