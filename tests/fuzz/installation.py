@@ -20,7 +20,8 @@ class Installation:
         self.url = url
         self.session = requests.Session()
         self.session.headers["x-api-key"] = master_key
-        self.names = (f"x{os.getpid():x}-{number}" for number in itertools.count())
+        run = os.environ["JETON_FUZZ_RUN"]
+        self.names = (f"{run}-{number}" for number in itertools.count())
         self.kept = {}
         self.account = self.call("GET", "/v1/account").json()
         self.restore_policy()
