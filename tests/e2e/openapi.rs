@@ -64,11 +64,7 @@ fn the_linter_finds_nothing_to_say() {
         .unwrap();
     let said = String::from_utf8_lossy(&linted.stdout) + String::from_utf8_lossy(&linted.stderr);
     assert!(linted.status.success(), "{said}");
-    assert_eq!(
-        said.matches("Your API description is valid").count(),
-        2,
-        "{said}"
-    );
+    assert!(said.contains("Your API descriptions are valid"), "{said}");
     assert!(!said.contains("warning"), "{said}");
 }
 

@@ -106,7 +106,7 @@ pub struct SessionGroup {
     request_body = SimulatePolicyRequest,
     responses(
         (status = 200, description = "What would change", body = PolicySimulation),
-        (status = 422, description = "`invalid_policy`"),
+        (status = 422, description = "`invalid_policy`, `invalid_limit`, `invalid_filter`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

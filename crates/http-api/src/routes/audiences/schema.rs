@@ -79,7 +79,6 @@ pub enum IssuerWord {
 /// A value that is the same for all tokens.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = GivenClaim)]
 pub struct GivenValue {
     /// The value.
     given: GivenClaimText,
