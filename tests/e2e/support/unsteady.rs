@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 type Counts = BTreeMap<String, usize>;
 
-/// A server that answers as a real one does on a bad day. What it is asked for says how: the session that is deleted, or
-/// the user whom a token is for.
+/// A server that answers as a real one does on a bad day. What it is asked for says how: the role that is deleted, or the
+/// user whom a token is for.
 pub(crate) struct UnsteadyServer {
     pub(crate) url: String,
     counts: Arc<Mutex<Counts>>,
@@ -109,7 +109,7 @@ fn respond(case: &str, before: usize) -> (String, String) {
             "<html>".to_owned(),
         ),
         ("elsewhere", _) => (
-            "307 -\r\nlocation: /v1/sessions/other".to_owned(),
+            "307 -\r\nlocation: /v1/roles/other".to_owned(),
             String::new(),
         ),
         ("fading" | "refused", 0) => (
