@@ -67,11 +67,12 @@ async function seesWhatIsWrong(jeton: Jeton): Promise<void> {
 
 async function isNotLetIn(): Promise<void> {
   const nobody = new Jeton({ url, apiKey: 'jtn_nobody' });
-  for (const [operation, code] of [
-    [nobody.getAccount(), 'invalid_api_key'],
-    [nobody.introspectToken({ body: { token: 'x' } }), 'invalid_client'],
+  const account = await problemOf(nobody.getAccount());
+  const introspection = await problemOf(nobody.introspectToken({ body: { token: 'x' } }));
+  for (const [problem, code] of [
+    [account, 'invalid_api_key'],
+    [introspection, 'invalid_client'],
   ] as const) {
-    const problem = await problemOf(operation);
     assert.deepEqual([problem.status, problem.code, problem.errors], [401, code, []]);
     assert.ok(problem.detail && problem.requestId);
   }

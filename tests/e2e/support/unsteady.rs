@@ -25,7 +25,9 @@ impl UnsteadyServer {
         let shared = counts.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                answer(stream, &shared);
+                // Clients may open a connection and say nothing.
+                let counts = shared.clone();
+                std::thread::spawn(move || answer(stream, &counts));
             }
         });
         Self { url, counts }
@@ -73,12 +75,12 @@ fn read(stream: &TcpStream) -> Option<String> {
             head = line;
         }
     }
+    let path = head.split(' ').nth(1)?;
     if presented != [UnsteadyServer::KEY] {
         return Some(format!("presented {presented:?}"));
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let path = head.split(' ').nth(1)?;
     if path != "/v1/session-tokens" {
         return Some(path.rsplit('/').next()?.to_owned());
     }
