@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 
 import jeton
-from jeton.api.sessions import delete_session
+from jeton.api.policy import delete_role
 from jeton.models import IssueSessionTokenRequest, TokenUser
 
 
@@ -26,16 +26,16 @@ def problem_of(operation: Callable[[], object]) -> jeton.Problem:
 
 
 def requests(client: jeton.AuthenticatedClient) -> None:
-    delete_session.sync("recovering", client=client)
-    down = problem_of(lambda: delete_session.sync("down", client=client))
+    delete_role.sync("recovering", client=client)
+    down = problem_of(lambda: delete_role.sync("down", client=client))
     assert (down.status, down.code) == (503, "unavailable")
-    busy = problem_of(lambda: delete_session.sync("busy", client=client))
+    busy = problem_of(lambda: delete_role.sync("busy", client=client))
     assert (busy.status, busy.retry_after) == (429, 3600.0)
-    later = problem_of(lambda: delete_session.sync("later", client=client))
+    later = problem_of(lambda: delete_role.sync("later", client=client))
     assert later.retry_after is not None and later.retry_after > 3600.0
-    proxy = problem_of(lambda: delete_session.sync("proxy", client=client))
+    proxy = problem_of(lambda: delete_role.sync("proxy", client=client))
     assert (proxy.status, proxy.code, proxy.errors) == (502, "unexpected_answer", [])
-    error_of(lambda: delete_session.sync("elsewhere", client=client))
+    error_of(lambda: delete_role.sync("elsewhere", client=client))
 
 
 def request_for(user: str) -> IssueSessionTokenRequest:
@@ -59,7 +59,7 @@ def tokens(client: jeton.AuthenticatedClient) -> None:
 async def on_asyncio() -> None:
     retry = jeton.Retry(base=0.001)
     async with jeton.connect(os.environ["JETON_URL"], os.environ["JETON_API_KEY"], retry=retry) as client:
-        await delete_session.asyncio("asyncio", client=client)
+        await delete_role.asyncio("asyncio", client=client)
 
 
 def main() -> None:

@@ -4,16 +4,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jeton_client::apis::configuration::Configuration;
-use jeton_client::apis::sessions_api::delete_session;
+use jeton_client::apis::policy_api::delete_role;
 use jeton_client::models::{IssueSessionTokenRequest, TokenUser};
 use jeton_client::{Builder, Error, Problem, Retry, TokenCache, connect};
 
-async fn deleted(jeton: &Configuration, id: &str) -> Result<(), Error> {
-    Ok(delete_session(jeton, id).await?)
+async fn deleted(jeton: &Configuration, role: &str) -> Result<(), Error> {
+    Ok(delete_role(jeton, role).await?)
 }
 
-async fn problem_of(jeton: &Configuration, id: &str) -> Problem {
-    let error = deleted(jeton, id).await.unwrap_err();
+async fn problem_of(jeton: &Configuration, role: &str) -> Problem {
+    let error = deleted(jeton, role).await.unwrap_err();
     error.problem().unwrap().clone()
 }
 

@@ -19,8 +19,8 @@ async function problemOf(operation: Promise<unknown>): Promise<JetonProblem> {
   return error;
 }
 
-function deleted(id: string): Promise<unknown> {
-  return jeton.deleteSession({ path: { id } });
+function deleted(name: string): Promise<unknown> {
+  return jeton.deleteRole({ path: { name } });
 }
 
 function requestFor(id: string): IssueSessionTokenRequest {

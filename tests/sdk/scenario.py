@@ -18,6 +18,7 @@ from jeton.api.sessions import delete_session, list_sessions
 from jeton.models import (
     Attribute,
     CreateApiKeyRequest,
+    GivenPermission,
     IntrospectTokenRequest,
     IssueSessionTokenRequest,
     KeyRateLimit,
@@ -46,7 +47,7 @@ def problem_of(operation: Callable[[], object]) -> jeton.Problem:
 
 
 def makes_a_key(owner: jeton.AuthenticatedClient, *, limited: bool) -> str:
-    request = CreateApiKeyRequest(name="sdk", permissions=["write"])
+    request = CreateApiKeyRequest(name="sdk", permissions=[GivenPermission.WRITE])
     if limited:
         request.rate_limit = KeyRateLimit(per_minute=60, burst=1)
     created = create_api_key.sync(client=owner, body=request)
@@ -73,7 +74,7 @@ def issues_and_revokes(client: jeton.AuthenticatedClient) -> str:
     (session,) = list_sessions.sync(client=client, subject="user-7").data
     assert session.id == issued.session_id and session.expires_at == issued.expires_at
     assert session.attributes["project"] == "p-1"
-    delete_session.sync(str(session.id), client=client)
+    delete_session.sync(session.id, client=client)
     assert not introspect_token.sync(client=client, body=question).active
     return str(issued.session_id)
 

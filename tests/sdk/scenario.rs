@@ -10,8 +10,8 @@ use jeton_client::apis::{
     account_api, api_keys_api, o_auth_api, policy_api, session_tokens_api, sessions_api,
 };
 use jeton_client::models::{
-    Attribute, CreateApiKeyRequest, IssueSessionTokenRequest, KeyRateLimit, Role, RolePermission,
-    SessionList, TokenUser, ValueType,
+    Attribute, CreateApiKeyRequest, GivenPermission, IssueSessionTokenRequest, KeyRateLimit, Role,
+    RolePermission, SessionList, TokenUser, ValueType,
 };
 use jeton_client::{Builder, Error, Problem, Retry, TokenCache, connect};
 
@@ -34,7 +34,7 @@ fn problem_of<T>(result: Result<T, impl Into<Error>>) -> Problem {
 async fn makes_a_key(owner: &Configuration, limit: Option<KeyRateLimit>) -> Result<String, Error> {
     let request = CreateApiKeyRequest {
         rate_limit: limit,
-        ..CreateApiKeyRequest::new("sdk".to_owned(), vec!["write".to_owned()])
+        ..CreateApiKeyRequest::new("sdk".to_owned(), vec![GivenPermission::Write])
     };
     let created = api_keys_api::create_api_key(owner, request).await?;
     assert!(created.secret.starts_with(&created.api_key.prefix));

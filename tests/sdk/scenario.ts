@@ -1,7 +1,8 @@
 // What every client is put through: see tests/e2e/sdk.rs.
 import assert from 'node:assert/strict';
 
-import { Jeton, JetonProblem, TokenCache, defaultRetry, type IssueSessionTokenRequest } from 'jeton-client';
+import { Jeton, JetonProblem, TokenCache, defaultRetry } from 'jeton-client';
+import type { CreateApiKeyRequest, IssueSessionTokenRequest } from 'jeton-client';
 
 const { JETON_URL: url = '', JETON_API_KEY: ownersKey = '' } = process.env;
 
@@ -20,7 +21,7 @@ async function problemOf(operation: Promise<unknown>): Promise<JetonProblem> {
 
 async function makesKeys(): Promise<{ key: string; limited: string }> {
   const owner = new Jeton({ url, apiKey: ownersKey });
-  const request = { name: 'sdk', permissions: ['write'] };
+  const request: CreateApiKeyRequest = { name: 'sdk', permissions: ['write'] };
   const created = await owner.createApiKey({ body: request });
   assert.ok(created.secret.startsWith(created.api_key.prefix));
   const limited = await owner.createApiKey({ body: { ...request, rate_limit: { per_minute: 60, burst: 1 } } });
@@ -66,11 +67,12 @@ async function seesWhatIsWrong(jeton: Jeton): Promise<void> {
 
 async function isNotLetIn(): Promise<void> {
   const nobody = new Jeton({ url, apiKey: 'jtn_nobody' });
-  for (const [operation, code] of [
-    [nobody.getAccount(), 'invalid_api_key'],
-    [nobody.introspectToken({ body: { token: 'x' } }), 'invalid_client'],
+  const account = await problemOf(nobody.getAccount());
+  const introspection = await problemOf(nobody.introspectToken({ body: { token: 'x' } }));
+  for (const [problem, code] of [
+    [account, 'invalid_api_key'],
+    [introspection, 'invalid_client'],
   ] as const) {
-    const problem = await problemOf(operation);
     assert.deepEqual([problem.status, problem.code, problem.errors], [401, code, []]);
     assert.ok(problem.detail && problem.requestId);
   }

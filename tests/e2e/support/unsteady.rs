@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 type Counts = BTreeMap<String, usize>;
 
-/// A server that answers as a real one does on a bad day. What it is asked for says how: the session that is deleted, or
-/// the user whom a token is for.
+/// A server that answers as a real one does on a bad day. What it is asked for says how: the role that is deleted, or the
+/// user whom a token is for.
 pub(crate) struct UnsteadyServer {
     pub(crate) url: String,
     counts: Arc<Mutex<Counts>>,
@@ -25,7 +25,9 @@ impl UnsteadyServer {
         let shared = counts.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                answer(stream, &shared);
+                // Clients may open a connection and say nothing.
+                let counts = shared.clone();
+                std::thread::spawn(move || answer(stream, &counts));
             }
         });
         Self { url, counts }
@@ -73,12 +75,12 @@ fn read(stream: &TcpStream) -> Option<String> {
             head = line;
         }
     }
+    let path = head.split(' ').nth(1)?;
     if presented != [UnsteadyServer::KEY] {
         return Some(format!("presented {presented:?}"));
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let path = head.split(' ').nth(1)?;
     if path != "/v1/session-tokens" {
         return Some(path.rsplit('/').next()?.to_owned());
     }
@@ -109,7 +111,7 @@ fn respond(case: &str, before: usize) -> (String, String) {
             "<html>".to_owned(),
         ),
         ("elsewhere", _) => (
-            "307 -\r\nlocation: /v1/sessions/other".to_owned(),
+            "307 -\r\nlocation: /v1/roles/other".to_owned(),
             String::new(),
         ),
         ("fading" | "refused", 0) => (

@@ -31,8 +31,8 @@ func problemOf(err error) *jeton.Problem {
 	return problem
 }
 
-func deleted(client *jeton.Client, id string) error {
-	return jeton.Done(client.SessionsAPI.DeleteSession(ctx, id).Execute())
+func deleted(client *jeton.Client, role string) error {
+	return jeton.Done(client.PolicyAPI.DeleteRole(ctx, role).Execute())
 }
 
 func requestFor(user string) api.IssueSessionTokenRequest {

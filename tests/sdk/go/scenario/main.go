@@ -52,7 +52,7 @@ func requestFor(user string, attributes map[string]any) api.IssueSessionTokenReq
 var project = map[string]any{"project": "p-1"}
 
 func makesAKey(owner *jeton.Client, limit *api.KeyRateLimit) string {
-	request := api.NewCreateApiKeyRequest("sdk", []string{"write"})
+	request := api.NewCreateApiKeyRequest("sdk", []api.GivenPermission{api.GIVENPERMISSION_WRITE})
 	request.RateLimit = limit
 	created := must(jeton.Do(owner.APIKeysAPI.CreateApiKey(ctx).CreateApiKeyRequest(*request).Execute()))
 	assert(created.Secret[:len(created.ApiKey.Prefix)] == created.ApiKey.Prefix)
