@@ -149,6 +149,8 @@ async fn wrong_keys_are_not_made() {
         for (body, code, pointer) in [
             (with("name", json!(" ")), "invalid_name", "/name"),
             (with("name", json!("x".repeat(101))), "invalid_name", "/name"),
+            (with("name", json!("x\n")), "invalid_name", "/name"),
+            (with("allowed_networks", json!(vec!["10.0.0.0/8"; 101])), "too_many_networks", "/allowed_networks"),
             (with("permissions", json!(["everything"])), "unknown_permission", "/permissions"),
             (with("expires_at", json!("2020-01-01T00:00:00Z")), "expiry_in_the_past", "/expires_at"),
             (with("expires_at", json!("2026-02-30T00:00:00Z")), "invalid_field", "/expires_at"),

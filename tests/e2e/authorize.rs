@@ -107,6 +107,11 @@ async fn wrong_questions_are_refused_at_their_place() {
                 "too_many_resources",
                 vec!["/claims/resources"],
             ),
+            (
+                ask(&app, json!({ "roles": [], "resources": [{ "type": "A", "id": "b" }] }), &[("a", "view")]).await,
+                "invalid_resource",
+                vec!["/claims/resources"],
+            ),
             (ask(&app, json!({}), &[("dashboard", "view")]).await, "missing_field", vec!["/claims"]),
         ] {
             let problem = answer.assert_problem(StatusCode::UNPROCESSABLE_ENTITY, code);

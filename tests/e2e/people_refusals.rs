@@ -16,6 +16,7 @@ fn wrong_users() -> Vec<(Value, &'static str, &'static str)> {
     vec![
         (with("email", json!("")), "invalid_email", "/email"),
         (with("email", json!("grace")), "invalid_email", "/email"),
+        (with("email", json!("grace@.")), "invalid_email", "/email"),
         (
             with("email", json!("a\u{0}@example.com")),
             "invalid_email",

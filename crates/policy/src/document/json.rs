@@ -69,6 +69,22 @@ mod tests {
     }
 
     #[test]
+    fn null_is_no_field_left_out() {
+        for text in [
+            r#"{"roles": [{"name": "a", "audiences": null}]}"#,
+            r#"{"roles": [{"name": "a", "default_ttl_seconds": null}]}"#,
+            r#"{"roles": [{"name": "a", "max_ttl_seconds": null}]}"#,
+            r#"{"attributes": [{"name": "a", "type": "string", "allowed_values": null}]}"#,
+            r#"{"attributes": [{"name": "a", "type": "string", "pattern": null}]}"#,
+            r#"{"row_rules": [{"name": "a", "table": "t", "schema": null, "roles": [], "where": {"all": []}}]}"#,
+            r#"{"row_rules": [{"name": "a", "table": "t", "roles": [], "where": {"all": [], "any": null}}]}"#,
+        ] {
+            let fault = PolicyDocument::from_json(text).unwrap_err().to_string();
+            assert!(fault.contains("null"), "{text}: {fault}");
+        }
+    }
+
+    #[test]
     fn a_text_that_is_too_much_is_refused_and_not_read() {
         let long = " ".repeat(super::super::MAX_DOCUMENT_BYTES + 1);
         assert_eq!(

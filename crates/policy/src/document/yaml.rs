@@ -17,9 +17,12 @@ impl PolicyDocument {
     /// Reads YAML 1.2: one document without anchors, aliases, merge keys and tags of its own. Unknown fields, fields
     /// given twice and fields without a value are refused. `yes`, `no`, `on` and `off` are texts.
     pub fn from_yaml(text: &str) -> Result<Self, DocumentFault> {
-        let document = read(text)?;
-        refuse_nulls(&read(text)?)?;
-        Ok(document)
+        let document = read(text);
+        // What has no value is told so, and not as a value of the wrong type.
+        if let Ok(values) = read(text) {
+            refuse_nulls(&values)?;
+        }
+        document
     }
 }
 
