@@ -148,7 +148,7 @@ fn key_state(name: &str) -> Result<KeyState, Problem> {
         (status = 201, description = "The key, with its secret", body = CreatedApiKey),
         (status = 403, description = "`stronger_than_caller`"),
         (status = 409, description = "`key_limit_reached`"),
-        (status = 422, description = "`invalid_name`, `unknown_permission`, `conflicting_fields`, `expiry_in_the_past`, `lifetime_too_long`, `invalid_ceiling`, `invalid_rate_limit`, `no_such_owner`"),
+        (status = 422, description = "`invalid_name`, `unknown_permission`, `conflicting_fields`, `expiry_in_the_past`, `lifetime_too_long`, `invalid_ceiling`, `invalid_rate_limit`, `too_many_networks`, `no_such_owner`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
@@ -205,7 +205,7 @@ pub async fn get_api_key(
         (status = 403, description = "`stronger_than_caller`"),
         (status = 404, description = "The organization has no such API key: `not_found`"),
         (status = 409, description = "`api_key_is_revoked`, `key_limit_reached`"),
-        (status = 422, description = "`invalid_name`, `unknown_permission`, `conflicting_fields`, `expiry_in_the_past`, `lifetime_too_long`, `invalid_ceiling`, `invalid_rate_limit`"),
+        (status = 422, description = "`invalid_name`, `unknown_permission`, `conflicting_fields`, `expiry_in_the_past`, `lifetime_too_long`, `invalid_ceiling`, `invalid_rate_limit`, `too_many_networks`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
