@@ -40,7 +40,7 @@ pub struct AudienceSettings {
 
 /// The form in which tokens leave.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", try_from = "FormatParts")]
 pub enum TokenFormat {
     /// A signed JWT, which everybody can read.
     #[default]
@@ -52,6 +52,47 @@ pub enum TokenFormat {
     },
     /// A random reference, which only introspection resolves.
     Opaque,
+}
+
+/// [`TokenFormat`] as it is read. serde itself would take a key for the forms that have none.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FormatParts {
+    kind: FormatKind,
+    key: Option<Box<EncryptionKey>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FormatKind {
+    Signed,
+    Encrypted,
+    Opaque,
+}
+
+/// Why parts are no format, in serde's words.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum NoFormat {
+    /// Only tokens that are encrypted have one.
+    #[error("unknown field `key`, expected `kind`")]
+    UnexpectedKey,
+    /// There is none to encrypt for.
+    #[error("missing field `key`")]
+    NoKey,
+}
+
+impl TryFrom<FormatParts> for TokenFormat {
+    type Error = NoFormat;
+
+    fn try_from(parts: FormatParts) -> Result<Self, NoFormat> {
+        match (parts.kind, parts.key) {
+            (FormatKind::Signed, None) => Ok(Self::Signed),
+            (FormatKind::Opaque, None) => Ok(Self::Opaque),
+            (FormatKind::Encrypted, Some(key)) => Ok(Self::Encrypted { key }),
+            (FormatKind::Encrypted, None) => Err(NoFormat::NoKey),
+            (FormatKind::Signed | FormatKind::Opaque, Some(_)) => Err(NoFormat::UnexpectedKey),
+        }
+    }
 }
 
 /// How tokens are renewed.
@@ -261,6 +302,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_encrypted_tokens_have_a_key() {
+        let read =
+            |text: &str| serde_json::from_str::<TokenFormat>(text).map_err(|it| it.to_string());
+        assert_eq!(read(r#"{"kind":"signed"}"#), Ok(TokenFormat::Signed));
+        assert_eq!(read(r#"{"kind":"opaque"}"#), Ok(TokenFormat::Opaque));
+        let refused = |text: &str| read(text).unwrap_err();
+        assert!(refused(r#"{"kind":"encrypted"}"#).starts_with("missing field `key`"));
+        let key = r#"{"kty":"EC","crv":"P-256","x":"WKn-ZIGevcwGIyyrzFoZNBdaq9_TsqzGl96oc0CWuis","y":"y77t-RvAHRKTsSGdIYUfweuOvwrvDD-Q3Hv5J0fSKbE"}"#;
+        for kind in ["signed", "opaque"] {
+            let refused = refused(&format!(r#"{{"kind":"{kind}","key":{key}}}"#));
+            assert!(refused.starts_with("unknown field `key`"), "{refused}");
+        }
+        let encrypted = read(&format!(r#"{{"kind":"encrypted","key":{key}}}"#)).unwrap();
+        let written = serde_json::to_string(&encrypted).unwrap();
+        assert_eq!(read(&written), Ok(encrypted));
+    }
 
     fn pointers(json: Value) -> Vec<String> {
         let settings: AudienceSettings = serde_json::from_value(json).unwrap();
