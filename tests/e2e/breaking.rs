@@ -49,6 +49,9 @@ fn versions_say_what_may_break() {
     assert!(may_break("1.9.0", "2.0.0"));
 }
 
+/// A change of a document, in words and done.
+type Change = (&'static str, fn(&mut Value));
+
 /// The document with one change.
 fn changed(change: impl FnOnce(&mut Value)) -> (Value, Value) {
     let released = document("openapi.json");
@@ -60,7 +63,7 @@ fn changed(change: impl FnOnce(&mut Value)) -> (Value, Value) {
 
 #[test]
 fn what_breaks_clients_is_found() {
-    let changes: [(&str, fn(&mut Value)); 13] = [
+    let changes: [Change; 13] = [
         ("an operation is gone", |it| {
             it["paths"]["/v1/users/{id}"]
                 .as_object_mut()
@@ -127,7 +130,7 @@ fn what_breaks_clients_is_found() {
 
 #[test]
 fn what_only_adds_does_not_break() {
-    let changes: [(&str, fn(&mut Value)); 5] = [
+    let changes: [Change; 5] = [
         ("an operation", |it| {
             it["paths"]["/v1/new"] = it["paths"]["/v1/account"].clone();
         }),

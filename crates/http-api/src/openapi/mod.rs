@@ -47,18 +47,18 @@ pub(crate) struct ApiDocument;
 
 /// The document of this version of Jeton, as indented JSON, as it is committed and served.
 pub fn json() -> &'static str {
-    static JSON: LazyLock<String> = LazyLock::new(|| written(document()));
+    static JSON: LazyLock<String> = LazyLock::new(|| written(&document()));
     &JSON
 }
 
 /// The same in OpenAPI 3.0.
 pub fn json_3_0() -> &'static str {
-    static JSON: LazyLock<String> = LazyLock::new(|| written(v3_0::of(document())));
+    static JSON: LazyLock<String> = LazyLock::new(|| written(&v3_0::of(document())));
     &JSON
 }
 
-fn written(document: Node) -> String {
-    serde_json::to_string_pretty(&document).unwrap_or_default()
+fn written(document: &Node) -> String {
+    serde_json::to_string_pretty(document).unwrap_or_default()
 }
 
 fn document() -> Node {

@@ -50,6 +50,15 @@ impl Node {
         }
     }
 
+    /// The values of an object, or the items of a list.
+    pub(super) fn children_mut(&mut self) -> Vec<&mut Self> {
+        match self {
+            Self::Map(members) => members.values_mut().collect(),
+            Self::List(items) => items.iter_mut().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The items of a list; none where this is no list.
     pub(super) fn items(&self) -> &[Self] {
         match self {

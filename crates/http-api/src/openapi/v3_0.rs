@@ -83,13 +83,8 @@ fn convert_member(node: &mut Node, name: &str) {
     }
 }
 
-/// The values of an object, or the items of a list.
 fn children(node: Option<&mut Node>) -> Vec<&mut Node> {
-    match node {
-        Some(Node::Map(members)) => members.values_mut().collect(),
-        Some(Node::List(items)) => items.iter_mut().collect(),
-        _ => Vec::new(),
-    }
+    node.map(Node::children_mut).unwrap_or_default()
 }
 
 /// Converts a schema and all in it.
@@ -151,15 +146,12 @@ fn types(schema: &mut Members) {
         return;
     };
     let (null, others): (Vec<_>, Vec<_>) = types.into_iter().partition(|it| it.text() == "null");
-    match &others[..] {
-        [only] => {
-            schema.insert("type".to_owned(), only.clone());
-        }
-        _ => {
-            schema.shift_remove("type");
-            let any = others.into_iter().map(|it| Node::map([("type", it)]));
-            schema.insert("anyOf".to_owned(), Node::List(any.collect()));
-        }
+    if let [only] = &others[..] {
+        schema.insert("type".to_owned(), only.clone());
+    } else {
+        schema.shift_remove("type");
+        let any = others.into_iter().map(|it| Node::map([("type", it)]));
+        schema.insert("anyOf".to_owned(), Node::List(any.collect()));
     }
     if !null.is_empty() {
         schema.insert("nullable".to_owned(), Node::Bool(true));

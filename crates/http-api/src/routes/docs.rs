@@ -93,7 +93,7 @@ async fn swagger_settings(State(state): State<ApiState>, uri: Uri, headers: Head
 /// told the key.
 fn is_called_by_this_machine(uri: &Uri, headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|it| it.to_str().ok());
-    let authority = host.or_else(|| uri.authority().map(|it| it.as_str()));
+    let authority = host.or_else(|| uri.authority().map(http::uri::Authority::as_str));
     let host = authority.and_then(|it| it.parse::<http::uri::Authority>().ok());
     host.is_some_and(|it| matches!(it.host(), "127.0.0.1" | "localhost" | "[::1]"))
 }

@@ -93,18 +93,15 @@ impl Lane {
     /// Waits for a place, in the order of the callers, for a bounded time.
     pub(super) async fn enter(&self) -> Result<Place, HashError> {
         let places = self.places.clone();
-        let permit = match places.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                let _outside = Outside::enter(&self.outside);
-                let permit = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
-                permit.ok().and_then(Result::ok).ok_or_else(|| {
-                    self.rejected.increment();
-                    HashError::Overloaded
-                })?
-            }
-        };
-        Ok(Place(permit))
+        if let Ok(permit) = places.clone().try_acquire_owned() {
+            return Ok(Place(permit));
+        }
+        let _outside = Outside::enter(&self.outside);
+        let permit = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
+        permit.ok().and_then(Result::ok).map(Place).ok_or_else(|| {
+            self.rejected.increment();
+            HashError::Overloaded
+        })
     }
 
     /// Does the work when its turn comes, unless its caller has gone away by then.
