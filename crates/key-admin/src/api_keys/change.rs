@@ -31,7 +31,7 @@ pub enum InvalidKey {
         /// The organization's maximum.
         max_seconds: u32,
     },
-    /// More networks than [`MAX_NETWORKS`].
+    /// More than 100 networks.
     #[error("a key has at most {MAX_NETWORKS} networks")]
     TooManyNetworks,
     /// A rate limit of zero.
