@@ -146,6 +146,7 @@ fn links_in_the_documentation_lead_somewhere() {
         "docs/audiences.md",
         "docs/sessions.md",
         "docs/metrics.md",
+        "docs/openapi.md",
         "docs/sdk.md",
     ] {
         let path = repository().join(document);
