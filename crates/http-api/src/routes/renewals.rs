@@ -27,7 +27,7 @@ pub const PATH: &str = "/v1/session-tokens/renew";
     path = "/v1/session-tokens/renew",
     operation_id = "renewSessionToken",
     tag = "Session tokens",
-    params(("Origin" = String, Header, description = "The page's origin; browsers set it")),
+    params(("Origin" = Option<String>, Header, description = "The page's origin. Browsers set it, and let no page do so; without it the answer is 403 `origin_not_authorized`")),
     responses(
         (status = 201, description = "The next token", body = SessionToken),
         (status = 400, description = "`body_not_empty`"),

@@ -400,7 +400,7 @@ pub async fn delete_session(
     request_body = RevokeSessionsRequest,
     responses(
         (status = 204, description = "The tokens are void"),
-        (status = 422, description = "`invalid_target`, `no_such_audience`, `in_the_future`, `invalid_time`"),
+        (status = 422, description = "`invalid_target`, `no_such_audience`, `in_the_future`, `invalid_time`, `invalid_filter`"),
     ),
     security(("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

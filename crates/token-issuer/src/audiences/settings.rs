@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::{EncryptionKey, WebOrigin};
@@ -59,7 +59,15 @@ pub enum TokenFormat {
 #[serde(deny_unknown_fields)]
 struct FormatParts {
     kind: FormatKind,
+    #[serde(default, deserialize_with = "not_null")]
     key: Option<Box<EncryptionKey>>,
+}
+
+/// A key that is there is one, and not `null`.
+fn not_null<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Box<EncryptionKey>>, D::Error> {
+    Box::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -315,6 +323,7 @@ mod tests {
         for kind in ["signed", "opaque"] {
             let refused = refused(&format!(r#"{{"kind":"{kind}","key":{key}}}"#));
             assert!(refused.starts_with("unknown field `key`"), "{refused}");
+            assert!(read(&format!(r#"{{"kind":"{kind}","key":null}}"#)).is_err());
         }
         let encrypted = read(&format!(r#"{{"kind":"encrypted","key":{key}}}"#)).unwrap();
         let written = serde_json::to_string(&encrypted).unwrap();
