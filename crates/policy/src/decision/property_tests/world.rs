@@ -42,8 +42,11 @@ pub(super) struct RoleDecl {
     pub(super) inherits: BTreeSet<String>,
     pub(super) permissions: Vec<PermissionDecl>,
     pub(super) required_attributes: BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) audiences: Option<BTreeSet<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) default_ttl_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_ttl_seconds: Option<u32>,
 }
 
@@ -64,7 +67,9 @@ pub(super) struct AttributeDecl {
     pub(super) normalize: Vec<&'static str>,
     pub(super) requires: BTreeSet<String>,
     pub(super) from_role: BTreeMap<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) allowed_values: Option<Vec<Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pattern: Option<&'static str>,
     pub(super) max_length: usize,
     pub(super) max_items: usize,
