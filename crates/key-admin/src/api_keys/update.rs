@@ -54,9 +54,12 @@ impl ApiKeyPatch {
         self.permissions.apply(&mut key.permissions);
         self.ceiling.apply(&mut key.ceiling);
         self.expires_at.apply(&mut key.expires_at);
+        // A key may have more networks from before there was a bound.
+        if let Edit::Set(networks) = &self.allowed_networks {
+            check_networks(networks)?;
+        }
         self.allowed_networks.apply(&mut key.allowed_networks);
         self.rate_limit.apply(&mut key.rate_limit);
-        check_networks(&key.allowed_networks)?;
         check_rate_limit(key.rate_limit)?;
         Ok(key)
     }

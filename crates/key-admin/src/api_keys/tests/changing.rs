@@ -1,8 +1,10 @@
 //! Editing, switching and removing keys by people; limits, events and isolation.
 
+use ipnet::IpNet;
 use serde_json::{Value, json};
+use sqlx::types::Json;
 use storage::testing::on_both_engines;
-use storage::{Clock, Timestamp};
+use storage::{Clock, Timestamp, execute};
 
 use crate::api_keys::InvalidKey;
 use crate::audit::{self, AuditEvent, AuditFilter};
@@ -96,6 +98,36 @@ async fn every_field_can_be_edited_and_taken_back() {
         };
         app.updates(made.id, back).await.unwrap();
         assert_eq!(app.lists().await[0].key, made);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_from_before_networks_were_bounded_can_be_edited() {
+    on_both_engines(|database| async move {
+        let app = App::on(database.clone()).await;
+        let id = app.creates_key("ci").await.key.id;
+        let networks = (0..101).map(|number| format!("10.0.{number}.0/24").parse().unwrap());
+        let networks: Vec<IpNet> = networks.collect();
+        let mut tx = database.write().await.unwrap();
+        let sql = "update api_keys set allowed_networks = $2 where id = $1";
+        execute!(tx.conn(), sql, id.as_str(), Json(&networks)).unwrap();
+        tx.commit().await.unwrap();
+
+        app.updates(id, renamed("renamed")).await.unwrap();
+        let edited = app.node.keys.get_key(app.organization, id).await;
+        let edited = edited.unwrap().unwrap().key;
+        assert_eq!(edited.name, "renamed");
+        assert_eq!(edited.allowed_networks, networks);
+        let same = ApiKeyPatch {
+            allowed_networks: Edit::Set(networks),
+            ..ApiKeyPatch::default()
+        };
+        let refused = app.updates(id, same).await.unwrap_err();
+        assert!(matches!(
+            refused,
+            ChangeKeyError::Invalid(InvalidKey::TooManyNetworks)
+        ));
     })
     .await;
 }
