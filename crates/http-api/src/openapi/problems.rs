@@ -10,6 +10,7 @@ use policy::{ReasonCode, ReasonKind};
 
 use super::catalogue::Catalogue;
 use super::node::{Members, Node};
+use crate::errors::sentence;
 
 /// Codes by status.
 type Codes = BTreeMap<u16, Vec<&'static str>>;
@@ -239,7 +240,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 fn example(code: &str, status: u16, meaning: &str) -> Node {
     let title = StatusCode::from_u16(status).ok();
     let title = title.and_then(|status| status.canonical_reason());
-    let detail = sentence(meaning);
+    let detail = sentence(&meaning);
     let mut problem = Members::from_iter([
         (
             "type".to_owned(),
@@ -263,12 +264,6 @@ fn example(code: &str, status: u16, meaning: &str) -> Node {
         problem.insert("errors".to_owned(), Node::List(vec![field]));
     }
     Node::Map(problem)
-}
-
-fn sentence(words: &str) -> String {
-    let mut characters = words.chars();
-    let first = characters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(characters).chain(['.']).collect()
 }
 
 /// The headers that an answer of this status has beside those that all have.

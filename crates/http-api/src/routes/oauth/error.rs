@@ -4,7 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::middleware::CompleteAnswer;
 use crate::problem::{FieldProblem, Problem};
@@ -31,6 +31,38 @@ pub struct OAuthErrorBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<FieldProblem>,
+}
+
+/// The errors of an endpoint that takes a token in a form.
+#[derive(Debug, IntoResponses)]
+pub enum FormErrors {
+    /// `invalid_request`: the body lacks `token`, or has a parameter twice
+    #[response(status = 400)]
+    Malformed(OAuthErrorBody),
+    /// `invalid_client`: the API key is missing, not valid, expired, disabled or revoked
+    #[response(status = 401)]
+    Unauthorized(OAuthErrorBody),
+    /// `unauthorized_client`: the API key may not do this, or not from this address
+    #[response(status = 403)]
+    Forbidden(OAuthErrorBody),
+    /// `invalid_request`: the body did not arrive in time
+    #[response(status = 408)]
+    Slow(OAuthErrorBody),
+    /// `invalid_request`: the body is longer than 64 KiB
+    #[response(status = 413)]
+    TooLong(OAuthErrorBody),
+    /// `invalid_request`: the body is not a form
+    #[response(status = 415)]
+    NoForm(OAuthErrorBody),
+    /// `temporarily_unavailable`: too many requests; see `Retry-After`
+    #[response(status = 429)]
+    TooMany(OAuthErrorBody),
+    /// `server_error`: a fault in the server
+    #[response(status = 500)]
+    Fault(OAuthErrorBody),
+    /// `temporarily_unavailable`: the database cannot answer at the moment; see `Retry-After`
+    #[response(status = 503)]
+    Unavailable(OAuthErrorBody),
 }
 
 impl OAuthError {

@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::error::OAuthErrorBody;
+use super::error::FormErrors;
 use super::{OAuthClient, OAuthError, OAuthForm};
 use crate::problem::Problem;
 use crate::state::ApiState;
@@ -140,15 +140,7 @@ impl From<CheckedToken> for IntrospectedToken {
     request_body(content = IntrospectTokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The answer", body = Introspection),
-        (status = 400, description = "`invalid_request`: the body lacks `token`, or has a parameter twice", body = OAuthErrorBody),
-        (status = 401, description = "`invalid_client`: the API key is missing, not valid, expired, disabled or revoked", body = OAuthErrorBody),
-        (status = 403, description = "`unauthorized_client`: the API key may not do this, or not from this address", body = OAuthErrorBody),
-        (status = 408, description = "`invalid_request`: the body did not arrive in time", body = OAuthErrorBody),
-        (status = 413, description = "`invalid_request`: the body is longer than 64 KiB", body = OAuthErrorBody),
-        (status = 415, description = "`invalid_request`: the body is not a form", body = OAuthErrorBody),
-        (status = 429, description = "`temporarily_unavailable`: too many requests; see `Retry-After`", body = OAuthErrorBody),
-        (status = 500, description = "`server_error`: a fault in the server", body = OAuthErrorBody),
-        (status = 503, description = "`temporarily_unavailable`: the database cannot answer at the moment; see `Retry-After`", body = OAuthErrorBody),
+        FormErrors,
     ),
     security(("Basic" = []), ("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]

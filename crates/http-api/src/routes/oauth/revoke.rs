@@ -6,7 +6,7 @@ use policy::operations::markers;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::error::OAuthErrorBody;
+use super::error::FormErrors;
 use super::{OAuthClient, OAuthError, OAuthForm};
 use crate::caller::{RequestOrigin, act};
 use crate::problem::Problem;
@@ -36,15 +36,7 @@ pub struct RevokeTokenRequest {
     request_body(content = RevokeTokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token is void, or was none"),
-        (status = 400, description = "`invalid_request`: the body lacks `token`, or has a parameter twice", body = OAuthErrorBody),
-        (status = 401, description = "`invalid_client`: the API key is missing, not valid, expired, disabled or revoked", body = OAuthErrorBody),
-        (status = 403, description = "`unauthorized_client`: the API key may not do this, or not from this address", body = OAuthErrorBody),
-        (status = 408, description = "`invalid_request`: the body did not arrive in time", body = OAuthErrorBody),
-        (status = 413, description = "`invalid_request`: the body is longer than 64 KiB", body = OAuthErrorBody),
-        (status = 415, description = "`invalid_request`: the body is not a form", body = OAuthErrorBody),
-        (status = 429, description = "`temporarily_unavailable`: too many requests; see `Retry-After`", body = OAuthErrorBody),
-        (status = 500, description = "`server_error`: a fault in the server", body = OAuthErrorBody),
-        (status = 503, description = "`temporarily_unavailable`: the database cannot answer at the moment; see `Retry-After`", body = OAuthErrorBody),
+        FormErrors,
     ),
     security(("Basic" = []), ("ApiKeyHeader" = []), ("Bearer" = []), ("ApiKeyAuthorization" = [])),
 )]
