@@ -1,5 +1,5 @@
-//! Is the exchange as cheap in a large installation as in a small one? Three axes, each with servers of its own sizes that
-//! are driven in turn: API keys, rules of one policy, organizations.
+//! Is the exchange as cheap in a large installation as in a small one? Four axes, each with servers of its own sizes that
+//! are driven in turn: API keys, rules of one policy, subjects, organizations.
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -26,6 +26,8 @@ pub(crate) enum Axis {
     Keys,
     /// Rules of one organization's policy
     Rules,
+    /// Subjects that one API key asks for
+    Subjects,
     /// Organizations with a key each
     Organizations,
 }
@@ -43,12 +45,14 @@ struct Case {
 }
 
 impl Axis {
-    pub(crate) const ALL: [Self; 3] = [Self::Keys, Self::Rules, Self::Organizations];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Keys, Self::Rules, Self::Subjects, Self::Organizations];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Keys => "API keys",
             Self::Rules => "policy rules",
+            Self::Subjects => "subjects",
             Self::Organizations => "organizations",
         }
     }
@@ -56,6 +60,7 @@ impl Axis {
     const fn sizes(self) -> &'static [u32] {
         match self {
             Self::Keys | Self::Rules => &[10, 1_000, 100_000],
+            Self::Subjects => &[1, 1_000, 100_000],
             Self::Organizations => &[1, 100, 10_000],
         }
     }
@@ -67,12 +72,13 @@ impl Axis {
         let keys = match self {
             Self::Keys => crowd::add_keys(&services, like, size).await?,
             Self::Organizations => crowd::add_organizations(&services, like, size).await?,
-            Self::Rules => Vec::new(),
+            Self::Rules | Self::Subjects => Vec::new(),
         };
         services.database.close().await;
         let mut requests: Vec<Box<[u8]>> = match self {
             Self::Keys | Self::Organizations => keys.iter().map(|key| request(key)).collect(),
             Self::Rules => of_roles(like, size)?,
+            Self::Subjects => of_subjects(like, size)?,
         };
         // From all over, where not all are sent.
         let step = requests.len().div_ceil(MOST_DRIVEN as usize).max(1);
@@ -232,6 +238,19 @@ fn of_roles(api_key: &str, rules: u32) -> anyhow::Result<Requests> {
     bodies.collect()
 }
 
+/// One request for each subject, in no order.
+fn of_subjects(api_key: &str, subjects: u32) -> anyhow::Result<Requests> {
+    // A prime: each number comes once, but where the size is a multiple of it.
+    const STEP: u64 = 7_919;
+    let bodies = (0..u64::from(subjects)).map(|number| {
+        let subject = number * STEP % u64::from(subjects);
+        let mut body: Value = serde_json::from_str(product::BODY)?;
+        body["user"]["id"] = format!("user-{subject:06}").into();
+        Ok(request_for(api_key, &body.to_string()))
+    });
+    bodies.collect()
+}
+
 /// Gives the organization a policy of this many rules, as its operators would.
 async fn put_policy(
     installation: &Installation,
@@ -254,6 +273,17 @@ async fn put_policy(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_subject_is_asked_for_once() {
+        for size in [1, 1_000, 7_920] {
+            let requests = of_subjects("jtn_x", size).unwrap();
+            let different: std::collections::BTreeSet<_> = requests.iter().collect();
+            assert_eq!(different.len(), size as usize);
+            let length = requests[0].len();
+            assert!(requests.iter().all(|request| request.len() == length));
+        }
+    }
 
     #[test]
     fn roles_that_are_asked_for_are_alike() {
