@@ -90,7 +90,7 @@ async fn count(database: &Database, what: &'static str) -> i64 {
 async fn dev_prints_a_verified_token_and_a_curl_that_works_when_pasted() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let home = Home::new(engine).await;
-        let server = home.dev("127.0.0.1:0");
+        let mut server = home.dev("127.0.0.1:0");
         let output = server.wait_for_output("dev-credentials.json");
         assert!(output.contains("was issued and verified"), "{output}");
         assert!(output.contains(r#""sub": "user-42""#), "{output}");
@@ -104,6 +104,9 @@ async fn dev_prints_a_verified_token_and_a_curl_that_works_when_pasted() {
         let answer: Value =
             serde_json::from_slice(&pasted.stdout).unwrap_or_else(|_| panic!("{pasted:?}"));
         assert_eq!(answer["expires_in"], 900, "{answer}");
+        // A server that has stopped has sorted what it recorded.
+        server.terminate();
+        assert!(server.wait().success());
         assert_eq!(count(&home.database().await, "sessions").await, 2);
     }
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use storage::Engine;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -179,16 +181,47 @@ async fn a_head_that_does_not_arrive_closes_the_connection() {
 async fn a_database_that_does_not_take_the_row_means_no_token_and_a_timeout() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let app = App::start_with(engine, &[("JETON_REQUEST_TIMEOUT_SECONDS", "1")]).await;
-        let request = json!({ "user": { "id": "u", "roles": ["viewer"], "attributes": { "tenant_id": "t" } } });
-        app.issue(&request).await.issued();
-
-        let mut lock = app.services.database.write().await.unwrap();
-        if engine == Engine::Postgres {
-            storage::execute!(lock.conn(), "lock table sessions in access exclusive mode").unwrap();
+        app.issue(&a_request()).await.issued();
+        match engine {
+            Engine::Sqlite => {
+                // Rows are committed to the intake.
+                let intake = SqliteConnectOptions::new().filename(app.database_file() + ".intake");
+                let mut lock = intake.connect().await.unwrap();
+                let begin = sqlx::query("begin immediate");
+                begin.execute(&mut lock).await.unwrap();
+                times_out(&app).await;
+            }
+            Engine::Postgres => {
+                let mut lock = app.services.database.write().await.unwrap();
+                let sql = "lock table sessions in access exclusive mode";
+                storage::execute!(lock.conn(), sql).unwrap();
+                times_out(&app).await;
+            }
         }
-        let answer = app.issue(&request).await;
-        answer.assert_problem(StatusCode::SERVICE_UNAVAILABLE, "timeout");
-        assert_eq!(answer.header("retry-after"), "1");
-        drop(lock);
     }
+}
+
+fn a_request() -> Value {
+    json!({ "user": { "id": "u", "roles": ["viewer"], "attributes": { "tenant_id": "t" } } })
+}
+
+async fn times_out(app: &App) {
+    let answer = app.issue(&a_request()).await;
+    answer.assert_problem(StatusCode::SERVICE_UNAVAILABLE, "timeout");
+    assert_eq!(answer.header("retry-after"), "1");
+}
+
+/// Rows wait in the intake meanwhile.
+#[tokio::test]
+async fn whoever_writes_to_an_embedded_database_for_long_holds_up_no_token() {
+    let app = App::start_with(Engine::Sqlite, &[("JETON_REQUEST_TIMEOUT_SECONDS", "1")]).await;
+    let lock = app.services.database.write().await.unwrap();
+    let answers = [1, 2, 3].map(|_| async { app.issue(&a_request()).await.issued() });
+    let answers = futures::future::join_all(answers).await;
+    drop(lock);
+    for answer in &answers {
+        assert!(app.is_active(answer["token"].as_str().unwrap()).await);
+        assert!(app.has_session(answer).await);
+    }
+    assert_eq!(app.count_sessions().await, 3);
 }

@@ -194,7 +194,7 @@ async fn period_key_and_number_choose_the_sessions() {
         app.issue_with(&key, &user(&["viewer"], &json!({})))
             .await
             .issued();
-        let mut read = app.services.database.read().await.unwrap();
+        let mut read = app.read_sessions().await;
         let sql = "select min(issued_at), max(issued_at) from sessions";
         let (first, last) = fetch_one!(read.conn(), (Timestamp, Timestamp), sql).unwrap();
         let after = last.plus_seconds(1);
@@ -247,7 +247,7 @@ async fn a_wrong_candidate_is_refused_with_each_fault() {
 
 /// Everything that a simulation could have written.
 async fn state(app: &App) -> (i64, i64, i64, i64) {
-    let mut read = app.services.database.read().await.unwrap();
+    let mut read = app.read_sessions().await;
     let sql = "select (select count(*) from sessions), (select count(*) from audit_events),
                       (select cast(sum(version + policy_version) as bigint) from organizations),
                       (select version from change_counter)";

@@ -119,7 +119,7 @@ async fn under_load<T: Send + 'static>(
 /// What the session's row holds in place of the sensitive attribute.
 async fn stored_hash(app: &App, session: &Value) -> Value {
     let id: storage::SessionId = session.as_str().unwrap().parse().unwrap();
-    let mut read = app.services.database.read().await.unwrap();
+    let mut read = app.read_sessions().await;
     let sql = "select attributes from sessions where id = $1";
     let (Json(stored),) = fetch_one!(read.conn(), (Json<Value>,), sql, id).unwrap();
     stored["tenant_id"].clone()

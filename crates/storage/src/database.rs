@@ -1,6 +1,6 @@
 //! The database: which engine, and how connections are handed out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, PgConnection, PgPool, Postgres, Sqlite, SqliteConnect
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::metrics::PoolUse;
-use crate::{Conn, StorageError};
+use crate::{Arrivals, Conn, StorageError};
 
 /// Which engine a database runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Database {
     pools: Pools,
+    arrivals: Arc<Arrivals>,
 }
 
 #[derive(Clone, Debug)]
@@ -71,7 +72,10 @@ impl Database {
                 ));
             }
         };
-        Ok(Self { pools })
+        Ok(Self {
+            pools,
+            arrivals: Arc::default(),
+        })
     }
 
     async fn connect_sqlite(url: &str) -> Result<Pools, StorageError> {
@@ -126,6 +130,17 @@ impl Database {
         }))
     }
 
+    /// The rows that this process has promised and not written yet.
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
+    /// The same as [`Database::read`], where all rows that this process has promised are to be seen.
+    pub async fn read_settled(&self) -> Result<ReadConn, StorageError> {
+        self.arrivals.settle().await;
+        self.read().await
+    }
+
     /// A read-only transaction: all its queries see the same moment.
     pub async fn snapshot(&self) -> Result<Transaction, StorageError> {
         Ok(Transaction(match &self.pools {
@@ -172,6 +187,16 @@ impl Database {
                 Writer::Postgres(connection)
             }
         })
+    }
+
+    /// The file of the embedded engine.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => {
+                Some(writer.connect_options().get_filename().to_owned())
+            }
+            Pools::Postgres(_) => None,
+        }
     }
 
     /// How its connections are used.
@@ -259,7 +284,7 @@ async fn limit_waiting(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::
 }
 
 /// SQLite would make the file with the process's umask, often world-readable.
-fn create_private(path: &Path) -> Result<(), StorageError> {
+pub(crate) fn create_private(path: &Path) -> Result<(), StorageError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

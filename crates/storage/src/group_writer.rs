@@ -1,48 +1,14 @@
-//! One transaction per call, in one trip to the database: what a task needs that writes a group of rows after the other.
+//! A connection of a task's own, on which it runs one small transaction after the other.
 //!
-//! A transaction of a pool takes a trip for each of its statements and three more, and each wakes two threads. Here the
-//! statements travel together, over a connection of their own.
+//! A connection of a pool would be fetched and returned each time, and on PostgreSQL a transaction of one statement would take three
+//! trips in place of one.
 
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
 
-use crate::database::Writer;
+use crate::database::{Turn, Writer};
 use crate::{Conn, Database, StorageError};
-
-/// Statements that all take their rows from the same JSON lists `$1`, `$2`, ….
-#[derive(Clone, Copy, Debug)]
-pub struct GroupSql {
-    /// For SQLite: any number of statements; to be a transaction of their own, `begin immediate; …; commit`.
-    pub sqlite: &'static str,
-    /// For PostgreSQL: one statement, which may have others inside: `with … as (insert …) insert …`.
-    pub postgres: &'static str,
-}
-
-/// Runs the statements as a part of a transaction.
-pub async fn execute_group(
-    conn: Conn<'_>,
-    sql: GroupSql,
-    lists: Vec<String>,
-) -> Result<(), StorageError> {
-    match conn {
-        Conn::Sqlite(connection) => {
-            let mut query = sqlx::query(sql.sqlite);
-            for list in lists {
-                query = query.bind(list);
-            }
-            query.execute(connection).await?;
-        }
-        Conn::Postgres(connection) => {
-            let mut query = sqlx::query(sql.postgres);
-            for list in lists {
-                query = query.bind(list);
-            }
-            query.execute(connection).await?;
-        }
-    }
-    Ok(())
-}
 
 /// A connection that has not been used for this long is asked whether it still stands.
 const TRUSTED: Duration = Duration::from_secs(1);
@@ -55,6 +21,16 @@ pub struct GroupWriter {
     connection: Option<(Writer, Instant)>,
 }
 
+/// What is written together. On SQLite it is a transaction; PostgreSQL takes a group as one statement, which is one by itself.
+/// Dropped without [`GroupTransaction::commit`], it closes its connection, and on SQLite leaves no trace.
+#[derive(Debug)]
+pub struct GroupTransaction<'a> {
+    writer: &'a mut GroupWriter,
+    connection: Writer,
+    /// The one writer that SQLite has. PostgreSQL needs no turns.
+    turn: Turn,
+}
+
 impl GroupWriter {
     /// Connects when it first writes.
     pub fn new(database: Database) -> Self {
@@ -64,28 +40,20 @@ impl GroupWriter {
         }
     }
 
-    /// Runs the statements, which are a transaction. When this returns `Ok`, a power cut cannot take them back; after an
-    /// error nothing of them remains, unless the connection was lost at the very moment of the commit.
-    pub async fn write(&mut self, sql: GroupSql, lists: Vec<String>) -> Result<(), StorageError> {
+    /// Begins a group.
+    pub async fn begin(&mut self) -> Result<GroupTransaction<'_>, StorageError> {
         if self.database.is_closed() {
             self.connection = None;
             return Err(sqlx::Error::PoolClosed.into());
         }
-        // The one writer that SQLite has. PostgreSQL needs no turns.
         let turn = self.database.turn().await?;
         let mut connection = self.connection().await?;
-        match execute_group(connection.conn(), sql, lists).await {
-            Ok(()) => {
-                self.connection = Some((connection, Instant::now()));
-                Ok(())
-            }
-            Err(error) => {
-                // Closed before the turn ends: an open transaction would be in the way of the next.
-                connection.close().await;
-                drop(turn);
-                Err(error)
-            }
-        }
+        connection.begin().await?;
+        Ok(GroupTransaction {
+            writer: self,
+            connection,
+            turn,
+        })
     }
 
     async fn connection(&mut self) -> Result<Writer, StorageError> {
@@ -98,12 +66,51 @@ impl GroupWriter {
     }
 }
 
-impl Writer {
-    fn conn(&mut self) -> Conn<'_> {
-        match self {
-            Self::Sqlite(connection) => Conn::Sqlite(connection),
-            Self::Postgres(connection) => Conn::Postgres(connection),
+impl GroupTransaction<'_> {
+    /// Borrows it for one query; on PostgreSQL for the only one.
+    pub fn conn(&mut self) -> Conn<'_> {
+        match &mut self.connection {
+            Writer::Sqlite(connection) => Conn::Sqlite(connection),
+            Writer::Postgres(connection) => Conn::Postgres(connection),
         }
+    }
+
+    /// Makes the group durable. When this returns `Ok`, a power cut cannot take it back; after an error nothing of it remains, unless
+    /// the connection was lost at the very moment of the commit.
+    pub async fn commit(mut self) -> Result<(), StorageError> {
+        match self.connection.commit().await {
+            Ok(()) => {
+                self.writer.connection = Some((self.connection, Instant::now()));
+                Ok(())
+            }
+            Err(error) => {
+                self.abandon().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes everything back. The connection is closed before the turn ends: an open transaction would be in the way of the next.
+    pub async fn abandon(self) {
+        self.connection.close().await;
+        drop(self.turn);
+    }
+}
+
+impl Writer {
+    async fn begin(&mut self) -> Result<(), StorageError> {
+        if let Self::Sqlite(connection) = self {
+            let begin = sqlx::query("begin immediate");
+            begin.execute(connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) -> Result<(), StorageError> {
+        if let Self::Sqlite(connection) = self {
+            sqlx::query("commit").execute(connection).await?;
+        }
+        Ok(())
     }
 
     async fn stands(&mut self) -> bool {

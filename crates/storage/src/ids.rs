@@ -39,6 +39,11 @@ macro_rules! id {
                 Self(new_uuid(clock))
             }
 
+            /// The identifier of this UUID, which was one before.
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
             /// The UUID itself.
             pub const fn as_uuid(self) -> Uuid {
                 self.0

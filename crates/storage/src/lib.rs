@@ -7,7 +7,9 @@
 //! | [`durability`] | whether the database keeps what it has committed |
 //! | [`migrations`] | the schema, embedded from the top-level `migrations/` folder |
 //! | [`batch`] | many rows in one statement |
-//! | [`group_writer`] | [`GroupWriter`]: a whole transaction in one trip |
+//! | [`group_writer`] | [`GroupWriter`]: one small transaction after the other |
+//! | [`intake`] | [`Intake`]: rows of the embedded engine that are committed first and sorted later |
+//! | [`arrivals`] | [`Arrivals`]: which rows are on their way, for readers to wait for |
 //! | [`changes`] | [`ChangeFeed`]: which organizations changed, and since when this node knows |
 //! | [`versioned_cache`] | [`VersionedCache`]: cached rows that are never older than the feed allows |
 //! | [`nodes`] | [`Heartbeat`], [`list_nodes`]: the servers on this database, and how far each has caught up |
@@ -27,6 +29,7 @@
 //!
 //! Only where the engines truly differ (locks, batches from JSON) is there a branch, and it lives in this crate.
 
+pub mod arrivals;
 pub mod batch;
 pub mod changes;
 pub mod clock;
@@ -36,6 +39,7 @@ pub mod durability;
 pub mod error;
 pub mod group_writer;
 pub mod ids;
+pub mod intake;
 pub mod metrics;
 pub mod migrations;
 pub mod nodes;
@@ -46,17 +50,19 @@ mod tests;
 pub mod timestamp;
 pub mod versioned_cache;
 
+pub use arrivals::Arrivals;
 pub use batch::{BatchSql, execute_batch};
 pub use changes::{ChangeFeed, ChangeProgress, hold_changes, record_change};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use connection::Conn;
 pub use database::{Database, Engine, ReadConn, Transaction};
 pub use error::StorageError;
-pub use group_writer::{GroupSql, GroupWriter, execute_group};
+pub use group_writer::{GroupTransaction, GroupWriter};
 pub use ids::{
     AudienceId, AuditEventId, ConsoleSessionId, NodeId, OrganizationId, PrincipalId, RequestId,
     SessionId,
 };
+pub use intake::{Intake, IntakeGroup};
 pub use nodes::{Heartbeat, Node, list_nodes};
 pub use timestamp::Timestamp;
 pub use versioned_cache::{Versioned, VersionedCache};

@@ -179,14 +179,12 @@ impl TokenIssuer {
     /// with.
     async fn organization_of(&self, token: &str) -> Result<Slug, RenewError> {
         let slug = if is_reference(token) {
-            let mut read = self.read_sessions().await?;
-            let reference = reference_of(token);
-            let found = sessions::store::find_reference(read.conn(), &reference).await?;
+            let found = self.find_reference(&reference_of(token)).await?;
             found.map(|(_, slug, _)| slug)
         } else {
             let session = claimed_session(token);
             let session = session.ok_or(RenewError::Token(InactiveToken::Malformed))?;
-            let mut read = self.read_sessions().await?;
+            let mut read = self.read_session(session).await?;
             sessions::store::organization_of(read.conn(), session).await?
         };
         let slug = slug.ok_or(RenewError::Token(InactiveToken::NoSession))?;
@@ -279,7 +277,7 @@ impl TokenIssuer {
     }
 
     async fn is_revoked(&self, session: &Session) -> Result<bool, StorageError> {
-        let mut read = self.read_sessions().await?;
+        let mut read = self.read_session(session.id).await?;
         let found = sessions::store::find(read.conn(), session.organization, session.id).await?;
         Ok(found.is_none_or(|found| found.revoked_at.is_some()))
     }

@@ -198,7 +198,8 @@ impl Services {
             hasher.clone(),
             keys.counter().clone(),
             steps.clone(),
-        );
+        )
+        .await?;
         let issuer = TokenIssuer {
             database: database.clone(),
             feed: feed.clone(),

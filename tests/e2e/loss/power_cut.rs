@@ -4,6 +4,8 @@
 //! that a disk may hold if the power fails there, and starts the product on it. An answer that had arrived when the record
 //! was no longer than at the cut must hold.
 
+use std::path::PathBuf;
+
 use storage::{Database, Engine, fetch_one};
 
 use super::Random;
@@ -15,11 +17,13 @@ use crate::support::{App, Jeton};
 
 const CUTS: usize = 30;
 /// Requests that are granted before the end. Enough for several checkpoints.
-const GRANTED: usize = 1_000;
+const GRANTED: usize = 8_000;
 const SEED: u64 = 0x90_3e7c;
 
 const DATABASE: &str = "jeton.db";
 const LOG: &str = "jeton.db-wal";
+const INTAKE: &str = "jeton.db.intake";
+const INTAKE_LOG: &str = "jeton.db.intake-wal";
 
 #[tokio::test]
 async fn a_power_cut_takes_no_answered_token() {
@@ -62,11 +66,9 @@ async fn a_power_cut_takes_no_answered_token() {
     eprintln!("seed {SEED:#x}: {certain} answered tokens looked for after {CUTS} cuts, 0 lost");
 }
 
-fn directory(app: &App) -> std::path::PathBuf {
-    let environment = app.environment();
-    let mut urls = environment.iter().filter(|it| it.0 == "JETON_DATABASE_URL");
-    let path = urls.next().unwrap().1.strip_prefix("sqlite:").unwrap();
-    std::path::Path::new(path).parent().unwrap().to_owned()
+fn directory(app: &App) -> PathBuf {
+    let file = PathBuf::from(app.database_file());
+    file.parent().unwrap().to_owned()
 }
 
 /// Starts a server on another database with the same keys.
@@ -98,32 +100,22 @@ fn places(records: &[Record], random: &mut Random) -> Vec<usize> {
     };
     let is_sync = |record: &Record| record.change == Change::Sync;
     let restarts = |record: &Record| matches!(record.change, Change::Write { offset: 0, .. });
+    let in_log = |log: &str| after(&|it| it.name == log && !is_sync(it));
+    let synced = |file: &str| after(&|it| it.name == file && is_sync(it));
     let kinds = [
-        ("anywhere", 8, after(&|_| true)),
+        ("anywhere", 4, after(&|_| true)),
+        ("a sync of the intake's log", 5, synced(INTAKE_LOG)),
+        ("in a commit to the intake", 5, in_log(INTAKE_LOG)),
+        ("a sync of the log", 4, synced(LOG)),
+        ("in a commit", 4, in_log(LOG)),
+        ("in a checkpoint", 3, in_log(DATABASE)),
+        ("a checkpoint's end", 1, synced(DATABASE)),
+        ("in a checkpoint of the intake", 2, in_log(INTAKE)),
+        ("the end of one", 1, synced(INTAKE)),
         (
-            "a sync of the log",
-            6,
-            after(&|it| it.name == LOG && is_sync(it)),
-        ),
-        (
-            "in a commit",
-            6,
-            after(&|it| it.name == LOG && !is_sync(it)),
-        ),
-        (
-            "in a checkpoint",
-            6,
-            after(&|it| it.name == DATABASE && !is_sync(it)),
-        ),
-        (
-            "a checkpoint's end",
-            2,
-            after(&|it| it.name == DATABASE && is_sync(it)),
-        ),
-        (
-            "the log starts anew",
-            2,
-            after(&|it| it.name == LOG && restarts(it)),
+            "a log starts anew",
+            1,
+            after(&|it| it.name.ends_with("-wal") && restarts(it)),
         ),
     ];
     let mut places = Vec::with_capacity(CUTS);

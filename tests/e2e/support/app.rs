@@ -12,7 +12,7 @@ use reqwest::{Method, RequestBuilder};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use storage::testing::ScratchDatabase;
-use storage::{Database, Engine, OrganizationId, PrincipalId, SystemClock, Timestamp};
+use storage::{Database, Engine, OrganizationId, PrincipalId, ReadConn, SystemClock, Timestamp};
 use token_issuer::audiences::{AudiencePatch, AudienceSettings};
 use token_issuer::{NewOrganization, PublicUrl, ServiceSettings, Services};
 
@@ -155,6 +155,13 @@ impl App {
     /// The settings of the server, for commands on the same installation.
     pub(crate) fn environment(&self) -> Vec<(&str, &str)> {
         borrowed(&self.settings)
+    }
+
+    /// The file of the embedded database.
+    pub(crate) fn database_file(&self) -> String {
+        let url = self.settings.iter().find(|it| it.0 == "JETON_DATABASE_URL");
+        let path = url.unwrap().1.strip_prefix("sqlite:");
+        path.expect("the embedded engine").to_owned()
     }
 
     pub(crate) fn issuer(&self) -> String {
@@ -329,7 +336,7 @@ impl App {
     /// Is the session of this answer recorded?
     pub(crate) async fn has_session(&self, answer: &Value) -> bool {
         let session = answer["session_id"].as_str().unwrap().parse().unwrap();
-        let mut read = self.services.database.read().await.unwrap();
+        let mut read = self.read_sessions().await;
         token_issuer::sessions::exists(read.conn(), self.organization.id, session)
             .await
             .unwrap()
@@ -337,10 +344,16 @@ impl App {
 
     /// How many sessions are recorded?
     pub(crate) async fn count_sessions(&self) -> i64 {
-        let mut read = self.services.database.read().await.unwrap();
+        let mut read = self.read_sessions().await;
         storage::fetch_one!(read.conn(), (i64,), "select count(*) from sessions")
             .unwrap()
             .0
+    }
+
+    /// A connection that sees what the server has recorded, also what it has not sorted into the table yet.
+    pub(crate) async fn read_sessions(&self) -> ReadConn {
+        self.services.issuer.take_over().await.unwrap();
+        self.services.database.read().await.unwrap()
     }
 }
 

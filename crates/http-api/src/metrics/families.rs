@@ -132,6 +132,11 @@ fn recording(text: &mut Exposition, state: &ApiState) {
         "How many sessions may wait; past it, requests are refused as overloaded.",
         queue.capacity,
     );
+    text.gauge(
+        "jeton_unsorted_sessions",
+        "Sessions whose tokens have left and which are not in their table yet.",
+        state.services.database.arrivals().count() as u64,
+    );
 }
 
 fn caches(text: &mut Exposition, state: &ApiState) {

@@ -125,7 +125,7 @@ impl KeyAdmin {
         id: ApiKeyId,
     ) -> Result<Option<ListedKey>, StorageError> {
         let now = self.clock.now();
-        let mut read = self.database.read().await?;
+        let mut read = self.database.read_settled().await?;
         store::listing::get(read.conn(), organization, id, now).await
     }
 
@@ -138,7 +138,7 @@ impl KeyAdmin {
         let now = self.clock.now();
         let ids: Vec<ApiKeyId> = ids.into_iter().collect();
         let mut found = BTreeMap::new();
-        let mut read = self.database.read().await?;
+        let mut read = self.database.read_settled().await?;
         for id in ids {
             if found.contains_key(&id) {
                 continue;
@@ -173,7 +173,7 @@ impl KeyAdmin {
     ) -> Result<Vec<ListedKey>, StorageError> {
         let now = self.clock.now();
         let page = (before, limit.clamp(1, MAX_PAGE));
-        let mut read = self.database.read().await?;
+        let mut read = self.database.read_settled().await?;
         store::listing::list(read.conn(), organization, filter, page, now).await
     }
 
@@ -188,7 +188,7 @@ impl KeyAdmin {
     ) -> Result<Vec<ListedKey>, StorageError> {
         let now = self.clock.now();
         let page = (skipped, limit.clamp(1, MAX_PAGE));
-        let mut read = self.database.read().await?;
+        let mut read = self.database.read_settled().await?;
         store::listing::list_ordered(read.conn(), organization, filter, (order, page), now).await
     }
 }

@@ -64,7 +64,7 @@ impl KeyAdmin {
         let Some(listed) = self.get_key(organization, id).await? else {
             return Ok(None);
         };
-        let mut read = self.database.read().await?;
+        let mut read = self.database.read_settled().await?;
         let counted = days(read.conn(), organization, id, &first_day(now)).await?;
         let days = last_days(now, DAYS).map(|day| {
             let found = counted.iter().find(|(counted, _)| *counted == day);
@@ -94,7 +94,7 @@ impl KeyAdmin {
         let Some(first) = days.first() else {
             return Ok(BTreeMap::new());
         };
-        let mut read = self.database.read().await?;
+        let mut read = self.database.read_settled().await?;
         let mut usage: BTreeMap<ApiKeyId, Vec<i64>> = BTreeMap::new();
         for (id, day, tokens) in days_of_keys(read.conn(), organization, ids, first).await? {
             let id = ApiKeyId::from_characters(&id)

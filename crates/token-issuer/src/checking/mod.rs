@@ -246,10 +246,9 @@ impl TokenIssuer {
             return Err(InactiveToken::Malformed.into());
         }
         let (session, sealed) = {
-            let mut read = self.read_sessions().await?;
-            let reference = reference_of(token);
-            let found = sessions::store::find_reference(read.conn(), &reference).await?;
+            let found = self.find_reference(&reference_of(token)).await?;
             let (id, _, sealed) = found.ok_or(InactiveToken::NoSession)?;
+            let mut read = self.read_session(id).await?;
             let session = sessions::store::find(read.conn(), issuer.organization, id).await?;
             (session.ok_or(InactiveToken::NoSession)?, sealed)
         };
@@ -282,7 +281,7 @@ impl TokenIssuer {
     ) -> Result<(Session, bool), CheckTokenError> {
         let (organization, id) = (issuer.organization, token.registered.jti);
         let (version, session, root) = {
-            let mut read = self.read_sessions().await?;
+            let mut read = self.read_session(id).await?;
             let version = cutoffs::revocation_version(read.conn(), organization).await?;
             let session = sessions::store::find(read.conn(), organization, id).await?;
             // A narrower token of another key has not itself what voids that key's.

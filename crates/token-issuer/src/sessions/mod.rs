@@ -1,8 +1,9 @@
 //! Sessions: one row per issued token, committed before the token leaves.
 //!
-//! Rows are written in groups: one task takes whatever waits, writes it in one statement, commits, and only then lets
-//! the waiting requests answer. A group forms by itself while the previous commit runs; there is no timer. The keys'
-//! usage is counted in the same transaction, one row per key and group.
+//! Rows are written in groups: one task takes whatever waits, commits it at once, and only then lets the waiting requests answer.
+//! A group forms by itself while the previous commit runs; there is no timer. On PostgreSQL a group goes into its table in one
+//! statement. On SQLite it goes to the [intake](storage::intake), and from there into the table within a second, or before
+//! anybody looks for it. The keys' usage is counted in the transaction that writes the table, one row per key and group.
 //!
 //! Of sensitive attributes a row holds [hashes](AttributeHasher), never the values.
 
@@ -75,15 +76,28 @@ pub struct Session {
 }
 
 impl TokenIssuer {
-    /// Returns when the rows of all tokens that this node has answered are written; see [`IssuanceLog`]. To be waited for
-    /// before the process ends.
+    /// Returns when the rows of all tokens that this node has answered are in their table. To be waited for before the process
+    /// ends.
     pub async fn settle(&self) {
-        self.recorder.settle().await;
+        self.database.arrivals().settle().await;
+    }
+
+    /// Sorts what other processes have left in the intake of an embedded database into its tables. So does every start; this is
+    /// for who reads beside a server that runs.
+    pub async fn take_over(&self) -> Result<(), StorageError> {
+        recorder::take_over(&self.database).await
     }
 
     /// A connection that sees all sessions that this node has issued.
     pub(crate) async fn read_sessions(&self) -> Result<ReadConn, StorageError> {
-        self.settle().await;
+        self.database.read_settled().await
+    }
+
+    /// A connection that sees this session, if this node has issued it.
+    pub(crate) async fn read_session(&self, id: SessionId) -> Result<ReadConn, StorageError> {
+        if self.database.arrivals().has(id) {
+            self.settle().await;
+        }
         self.database.read().await
     }
 
@@ -91,6 +105,21 @@ impl TokenIssuer {
     pub(crate) async fn write_sessions(&self) -> Result<Transaction, StorageError> {
         self.settle().await;
         self.database.write().await
+    }
+
+    /// The session whose token is recognized by this hash, with its organization's slug and the sealed claims.
+    pub(crate) async fn find_reference(
+        &self,
+        reference: &[u8; 32],
+    ) -> Result<Option<(SessionId, String, Vec<u8>)>, StorageError> {
+        let mut read = self.database.read().await?;
+        let found = store::find_reference(read.conn(), reference).await?;
+        if found.is_some() || self.database.arrivals().count() == 0 {
+            return Ok(found);
+        }
+        drop(read);
+        let mut read = self.read_sessions().await?;
+        store::find_reference(read.conn(), reference).await
     }
 }
 

@@ -166,7 +166,28 @@ impl TokenIssuer {
             detail: json!({ "before": before }),
         };
         audit::record(&mut tx, &*self.clock, organization, act, deed).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        if let Some(sensitive) = &cut.sensitive {
+            self.revoke_latecomers(organization, sensitive, before)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// What was issued before the cutoff, and whose row came into the table while it was being set.
+    async fn revoke_latecomers(
+        &self,
+        organization: OrganizationId,
+        sensitive: &Wanted,
+        before: Timestamp,
+    ) -> Result<(), RevokeError> {
+        let mut tx = self.write_sessions().await?;
+        let now = self.clock.now();
+        if revoke_each(&mut tx, organization, sensitive, (before, now)).await? > 0 {
+            cutoffs::record_revocation(&mut tx, organization, now).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     async fn cut(
@@ -277,13 +298,14 @@ pub enum RevokeTokenError {
     Revoke(#[from] RevokeError),
 }
 
-/// Neither a sensitive value nor its hash is published: the snapshot lists the sessions instead.
+/// Neither a sensitive value nor its hash is published: the snapshot lists the sessions instead. How many are new to it.
 async fn revoke_each(
     tx: &mut Transaction,
     organization: OrganizationId,
     wanted: &Wanted,
     (before, now): (Timestamp, Timestamp),
-) -> Result<(), StorageError> {
+) -> Result<usize, StorageError> {
+    let mut revoked = 0;
     let oldest = now.plus_seconds(-i64::from(MAX_TTL_SECONDS) - ID_SLACK_SECONDS);
     let from = SessionId::first_at(oldest);
     let needles = wanted.needles();
@@ -292,9 +314,10 @@ async fn revoke_each(
         let issued = issued_millis(session.id, session.issued_at);
         if issued <= before.unix_micros() / 1_000 && wanted.is_in(&session.attributes) {
             store::revoking::revoke(tx.conn(), session.id, now).await?;
+            revoked += 1;
         }
     }
-    Ok(())
+    Ok(revoked)
 }
 
 fn checked(value: &str) -> Result<&str, RevokeError> {

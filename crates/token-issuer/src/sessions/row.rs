@@ -1,5 +1,4 @@
-//! A session row on its way to the database: an object of the JSON list that one statement takes. It is written once, by
-//! the request that waits for it.
+//! A session row on its way to the database.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,30 +6,51 @@ use std::net::IpAddr;
 use key_admin::ApiKeyId;
 use key_admin::sealing::CannotSeal;
 use key_admin::secrets::hex;
-use policy::{AttributeName, AttributeValue, Resource, RoleName};
-use serde::{Serialize, Serializer};
+use policy::{AttributeName, AttributeValue};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use storage::{OrganizationId, SessionId, Timestamp};
+use storage::{OrganizationId, SessionId, StorageError, Timestamp};
 use uuid::Uuid;
 
 use super::hashes::{AttributeHasher, CannotHash};
 use crate::claims::{Claims, SignedToken};
 use crate::issuance::Origin;
 
-/// A row as text, and what counts it.
-#[derive(Debug)]
+/// The columns, in the order of the statements that write them. As JSON it waits in the intake, and goes to PostgreSQL; SQLite takes
+/// its values.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct Row {
-    pub(super) json: String,
-    pub(super) issued: Issued,
-}
-
-/// Which key issued a token, when, and from where.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Issued {
-    pub(super) organization: OrganizationId,
-    pub(super) api_key: ApiKeyId,
-    pub(super) at: Timestamp,
-    pub(super) client: IpAddr,
+    #[serde(with = "uuid::serde::simple")]
+    pub(super) id: Uuid,
+    #[serde(with = "uuid::serde::simple")]
+    pub(super) organization_id: Uuid,
+    #[serde(with = "uuid::serde::simple")]
+    pub(super) audience_id: Uuid,
+    #[serde(with = "characters")]
+    pub(super) api_key_id: ApiKeyId,
+    pub(super) kid: String,
+    pub(super) subject: String,
+    /// A JSON list.
+    pub(super) roles: String,
+    /// A JSON object.
+    pub(super) attributes: String,
+    /// A JSON list.
+    pub(super) resources: String,
+    pub(super) request_id: String,
+    pub(super) client_address: IpAddr,
+    /// Unix seconds, as the other times.
+    pub(super) issued_at: i64,
+    pub(super) expires_at: i64,
+    #[serde(with = "uuid::serde::simple")]
+    pub(super) root_id: Uuid,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ends_at: Option<i64>,
+    /// Hexadecimal, as the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reference_hash: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) payload_ciphertext: Option<String>,
 }
 
 /// A row could not be written down.
@@ -42,35 +62,6 @@ pub(super) enum NoRow {
     Hash(#[from] CannotHash),
     #[error(transparent)]
     Seal(#[from] CannotSeal),
-}
-
-/// The members of the object, in the order of the statement that reads them.
-#[derive(Serialize)]
-struct Members<'a> {
-    #[serde(serialize_with = "simple")]
-    id: Uuid,
-    #[serde(serialize_with = "simple")]
-    organization_id: Uuid,
-    api_key_id: &'a str,
-    #[serde(serialize_with = "simple")]
-    audience_id: Uuid,
-    kid: &'a str,
-    subject: &'a str,
-    roles: &'a [RoleName],
-    attributes: Attributes<'a>,
-    resources: &'a [Resource],
-    request_id: &'a str,
-    client_address: IpAddr,
-    issued_at: i64,
-    expires_at: i64,
-    #[serde(serialize_with = "simple")]
-    root_id: Uuid,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ends_at: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference_hash: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload_ciphertext: Option<String>,
 }
 
 /// The attributes as they are stored.
@@ -91,18 +82,17 @@ impl Row {
     ) -> Result<Self, NoRow> {
         let claims = token.claims();
         let (reference_hash, payload_ciphertext) = wrapped(token, hasher)?.unzip();
-        let api_key = claims.api_key();
-        let members = Members {
+        Ok(Self {
             id: claims.session_id().as_uuid(),
             organization_id: claims.organization().as_uuid(),
-            api_key_id: api_key.as_str(),
             audience_id: claims.audience_id().as_uuid(),
-            kid: token.kid(),
-            subject: claims.subject(),
-            roles: claims.roles(),
-            attributes: Attributes::of(claims, hasher)?,
-            resources: claims.resources(),
-            request_id: &origin.request_id,
+            api_key_id: claims.api_key(),
+            kid: token.kid().to_owned(),
+            subject: claims.subject().to_owned(),
+            roles: serde_json::to_string(claims.roles())?,
+            attributes: serde_json::to_string(&Attributes::of(claims, hasher)?)?,
+            resources: serde_json::to_string(claims.resources())?,
+            request_id: origin.request_id.clone(),
             client_address: origin.client,
             issued_at: claims.issued_at().unix_seconds(),
             expires_at: claims.expires_at().unix_seconds(),
@@ -110,32 +100,53 @@ impl Row {
             ends_at: claims.session_ends_at().map(Timestamp::unix_seconds),
             reference_hash,
             payload_ciphertext,
-        };
-        Ok(Self {
-            json: serde_json::to_string(&members)?,
-            issued: Issued {
-                organization: claims.organization(),
-                api_key,
-                at: claims.issued_at(),
-                client: origin.client,
-            },
         })
+    }
+
+    pub(super) fn session(&self) -> SessionId {
+        SessionId::from_uuid(self.id)
+    }
+
+    pub(super) fn organization(&self) -> OrganizationId {
+        OrganizationId::from_uuid(self.organization_id)
+    }
+
+    pub(super) fn issued_at(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(self.issued_at)
     }
 }
 
 /// The rows as one JSON list.
-pub(super) fn list<'a>(rows: impl ExactSizeIterator<Item = &'a Row> + Clone) -> String {
-    let length: usize = rows.clone().map(|row| row.json.len() + 1).sum();
-    let mut list = String::with_capacity(length + 2);
-    list.push('[');
-    for (index, row) in rows.enumerate() {
-        if index > 0 {
-            list.push(',');
-        }
-        list.push_str(&row.json);
+pub(super) fn list(rows: &[&Row]) -> Result<String, StorageError> {
+    serde_json::to_string(rows).map_err(|error| StorageError::corrupt("session row", error))
+}
+
+/// The rows of such a list.
+pub(super) fn read_list(list: &str) -> Result<Vec<Row>, StorageError> {
+    serde_json::from_str(list).map_err(|error| StorageError::corrupt("group of sessions", error))
+}
+
+/// An API key's id without its prefix.
+mod characters {
+    use std::borrow::Cow;
+
+    use key_admin::ApiKeyId;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(
+        id: &ApiKeyId,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(id.as_str())
     }
-    list.push(']');
-    list
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<ApiKeyId, D::Error> {
+        let characters = Cow::<str>::deserialize(deserializer)?;
+        let id = ApiKeyId::from_characters(&characters);
+        id.ok_or_else(|| de::Error::custom("not the id of an API key"))
+    }
 }
 
 /// Of a token that does not say itself what it stands for: what it is recognized by, and what it says, sealed.
@@ -175,9 +186,4 @@ impl<'a> Attributes<'a> {
         });
         Ok(Self::Hashed(stored.collect()))
     }
-}
-
-/// Hexadecimal digits without hyphens, which both engines read as bytes.
-fn simple<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(id.simple().encode_lower(&mut Uuid::encode_buffer()))
 }

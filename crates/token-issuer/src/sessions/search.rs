@@ -211,7 +211,7 @@ impl TokenIssuer {
         id: SessionId,
     ) -> Result<Option<FoundSession>, FindError> {
         let session = {
-            let mut read = self.read_sessions().await?;
+            let mut read = self.read_session(id).await?;
             store::find(read.conn(), organization, id).await?
         };
         let Some(session) = session else {

@@ -7,8 +7,9 @@ use key_admin::ApiKeyId;
 use key_admin::api_keys::day_of;
 use serde::Serialize;
 use storage::{OrganizationId, StorageError, Timestamp};
+use uuid::Uuid;
 
-use super::row::Issued;
+use super::row::Row;
 use super::store;
 use crate::TokenIssuer;
 
@@ -26,68 +27,60 @@ impl TokenIssuer {
 }
 
 /// What a group adds to a key's count.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct KeyRow<'a> {
-    api_key_id: &'a str,
-    organization_id: String,
-    tokens_issued: i64,
+#[derive(Debug, Serialize)]
+pub(super) struct KeyRow<'a> {
+    pub(super) api_key_id: &'a str,
+    #[serde(with = "uuid::serde::simple")]
+    pub(super) organization_id: Uuid,
+    pub(super) tokens_issued: i64,
     /// Unix seconds, of a full minute.
-    last_used_at: i64,
-    last_used_address: IpAddr,
+    pub(super) last_used_at: i64,
+    pub(super) last_used_address: IpAddr,
 }
 
 /// What a group adds to a key's count of one day.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct DayRow<'a> {
-    api_key_id: &'a str,
-    day: String,
-    organization_id: String,
-    tokens_issued: i64,
+#[derive(Debug, Serialize)]
+pub(super) struct DayRow<'a> {
+    pub(super) api_key_id: &'a str,
+    pub(super) day: String,
+    #[serde(with = "uuid::serde::simple")]
+    pub(super) organization_id: Uuid,
+    pub(super) tokens_issued: i64,
 }
 
-/// What a group adds to the counts of its keys, and to those of their days, as JSON lists. In the order of the keys, so
-/// that two nodes do not lock the same rows in different orders.
-pub(super) fn of<'a>(
-    issued: impl Iterator<Item = &'a Issued> + Clone,
-) -> Result<(String, String), StorageError> {
-    Ok((json(&keys(issued.clone()))?, json(&days(issued))?))
-}
-
-fn json<T: Serialize>(rows: &T) -> Result<String, StorageError> {
-    serde_json::to_string(rows).map_err(|error| StorageError::corrupt("usage row", error))
-}
-
-fn keys<'a>(issued: impl Iterator<Item = &'a Issued>) -> Vec<KeyRow<'a>> {
+/// What a group adds to the counts of its keys. In the order of the keys, so that two nodes do not lock the same rows in different
+/// orders; so are the next.
+pub(super) fn keys<'a>(rows: &[&'a Row]) -> Vec<KeyRow<'a>> {
     let mut keys: BTreeMap<&str, KeyRow<'a>> = BTreeMap::new();
-    for one in issued {
-        let seconds = one.at.unix_seconds();
-        let minute = seconds - seconds.rem_euclid(60);
-        let id = one.api_key.as_str();
+    for row in rows {
+        let minute = row.issued_at - row.issued_at.rem_euclid(60);
+        let id = row.api_key_id.as_str();
         let key = keys.entry(id).or_insert_with(|| KeyRow {
             api_key_id: id,
-            organization_id: one.organization.as_uuid().simple().to_string(),
+            organization_id: row.organization_id,
             tokens_issued: 0,
             last_used_at: minute,
-            last_used_address: one.client,
+            last_used_address: row.client_address,
         });
         key.tokens_issued += 1;
         if minute >= key.last_used_at {
             key.last_used_at = minute;
-            key.last_used_address = one.client;
+            key.last_used_address = row.client_address;
         }
     }
     keys.into_values().collect()
 }
 
-fn days<'a>(issued: impl Iterator<Item = &'a Issued>) -> Vec<DayRow<'a>> {
+/// What a group adds to the counts of its keys' days.
+pub(super) fn days<'a>(rows: &[&'a Row]) -> Vec<DayRow<'a>> {
     let mut days: BTreeMap<(&str, i64), DayRow<'a>> = BTreeMap::new();
-    for one in issued {
-        let number = one.at.unix_seconds().div_euclid(24 * 60 * 60);
-        let id = one.api_key.as_str();
+    for row in rows {
+        let number = row.issued_at.div_euclid(24 * 60 * 60);
+        let id = row.api_key_id.as_str();
         let day = days.entry((id, number)).or_insert_with(|| DayRow {
             api_key_id: id,
-            day: day_of(one.at),
-            organization_id: one.organization.as_uuid().simple().to_string(),
+            day: day_of(row.issued_at()),
+            organization_id: row.organization_id,
             tokens_issued: 0,
         });
         day.tokens_issued += 1;

@@ -146,7 +146,7 @@ impl TokenIssuer {
         before: SessionId,
         limit: u32,
     ) -> Result<Vec<RecordedSession>, StorageError> {
-        let mut read = self.rings.database().read().await?;
+        let mut read = self.rings.database().read_settled().await?;
         page(read.conn(), organization, period, before, limit).await
     }
 

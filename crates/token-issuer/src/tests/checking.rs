@@ -31,7 +31,7 @@ pub(super) async fn check(app: &App, token: &str) -> Result<CheckedToken, Inacti
 /// The key that signs for the organization, as the server holds it, and its header.
 pub(super) async fn signer(app: &App) -> (EncodingKey, Header) {
     let sealer = Sealer::new(&MasterSecret::parse(MASTER).unwrap()).unwrap();
-    let mut read = app.database.read().await.unwrap();
+    let mut read = app.database.read_settled().await.unwrap();
     let keys = store::published(read.conn(), app.organization.id).await;
     let keys = keys.unwrap();
     let key = keys
@@ -267,7 +267,7 @@ async fn a_token_of_another_organization_is_not_known() {
             ),
             "{checked:?}"
         );
-        let mut read = app.database.read().await.unwrap();
+        let mut read = app.database.read_settled().await.unwrap();
         let sql = "select count(*) from sessions";
         assert_eq!(fetch_one!(read.conn(), (i64,), sql).unwrap(), (1,));
     })

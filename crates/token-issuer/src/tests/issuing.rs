@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ struct SessionRow {
 }
 
 async fn sessions(database: &Database) -> Vec<SessionRow> {
-    let mut read = database.read().await.unwrap();
+    let mut read = database.read_settled().await.unwrap();
     let sql = "select id, organization_id, api_key_id, audience_id, kid, subject, roles, attributes, resources,
                       request_id, client_address, issued_at, expires_at
                from sessions order by subject, id";
@@ -65,7 +66,7 @@ async fn an_answered_token_has_its_row() {
         assert_eq!(row.issued_at, NOW.truncated_to_seconds());
         assert_eq!(row.expires_at, row.issued_at.plus_seconds(900));
 
-        let mut read = app.database.read().await.unwrap();
+        let mut read = app.database.read_settled().await.unwrap();
         let sql = "select k.kid, a.id from signing_keys k join audiences a on a.id = k.audience_id
                    where k.state = 'active'";
         let signer = fetch_one!(read.conn(), (String, AudienceId), sql).unwrap();
@@ -156,6 +157,11 @@ async fn without_a_row_there_is_no_token() {
     on_both_engines(|database| async move {
         let app = App::on(database).await;
         refuse(&app.database, "%").await;
+        if app.database.engine() == Engine::Sqlite {
+            // The row is committed, but does not get out of the intake; the next one would not either.
+            app.issues("user-42").await.unwrap();
+            app.services.issuer.settle().await;
+        }
         let refused = app.issues("user-42").await.unwrap_err();
         assert!(
             matches!(refused, IssueError::Record(RecordError::Refused)),
@@ -170,25 +176,68 @@ async fn without_a_row_there_is_no_token() {
 async fn one_refused_row_does_not_take_the_others_with_it() {
     on_both_engines(|database| async move {
         let app = Arc::new(App::on(database).await);
-        refuse(&app.database, "poison").await;
-        app.issues("first").await.unwrap();
-        let subjects = ["a", "b", "c", "poison", "d", "e"];
-        let issues = subjects.map(|subject| {
-            let app = app.clone();
-            tokio::spawn(async move { app.issues(subject).await })
-        });
-        for (subject, issue) in subjects.into_iter().zip(issues) {
-            match issue.await.unwrap() {
-                Ok(token) => assert_eq!(token.claims().subject(), subject),
-                Err(IssueError::Record(RecordError::Refused)) => assert_eq!(subject, "poison"),
-                Err(other) => panic!("{subject}: {other:?}"),
-            }
+        match app.database.engine() {
+            Engine::Sqlite => a_refused_row_stays_in_the_intake(&app).await,
+            Engine::Postgres => a_refused_row_has_no_token(&app).await,
         }
-        let rows = sessions(&app.database).await;
-        let rows: Vec<_> = rows.into_iter().map(|row| row.subject).collect();
-        assert_eq!(rows, ["a", "b", "c", "d", "e", "first"]);
     })
     .await;
+}
+
+/// On SQLite the token has left when its table refuses the row. The row is kept, and no other token leaves until it is in the table.
+async fn a_refused_row_stays_in_the_intake(app: &App) {
+    refuse(&app.database, "poison").await;
+    for subject in ["a", "poison"] {
+        app.issues(subject).await.unwrap();
+    }
+    app.services.issuer.settle().await;
+    let refused = app.issues("c").await.unwrap_err();
+    assert!(
+        matches!(refused, IssueError::Record(RecordError::Refused)),
+        "{refused:?}"
+    );
+    let rows = async || -> Vec<String> {
+        let rows = sessions(&app.database).await.into_iter();
+        rows.map(|row| row.subject).collect()
+    };
+    assert_eq!(rows().await, ["a"]);
+    assert_eq!(app.usage(app.caller.key_id()).await.tokens_issued.ever, 1);
+
+    let mut tx = app.database.write().await.unwrap();
+    execute!(tx.conn(), "drop trigger refusal").unwrap();
+    tx.commit().await.unwrap();
+    let next = async {
+        loop {
+            match app.issues("c").await {
+                Ok(token) => break token,
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    let next = tokio::time::timeout(Duration::from_secs(30), next);
+    assert_eq!(next.await.unwrap().claims().subject(), "c");
+    assert_eq!(rows().await, ["a", "c", "poison"]);
+    assert_eq!(app.usage(app.caller.key_id()).await.tokens_issued.ever, 3);
+}
+
+async fn a_refused_row_has_no_token(app: &Arc<App>) {
+    refuse(&app.database, "poison").await;
+    app.issues("first").await.unwrap();
+    let subjects = ["a", "b", "c", "poison", "d", "e"];
+    let issues = subjects.map(|subject| {
+        let app = app.clone();
+        tokio::spawn(async move { app.issues(subject).await })
+    });
+    for (subject, issue) in subjects.into_iter().zip(issues) {
+        match issue.await.unwrap() {
+            Ok(token) => assert_eq!(token.claims().subject(), subject),
+            Err(IssueError::Record(RecordError::Refused)) => assert_eq!(subject, "poison"),
+            Err(other) => panic!("{subject}: {other:?}"),
+        }
+    }
+    let rows = sessions(&app.database).await;
+    let rows: Vec<_> = rows.into_iter().map(|row| row.subject).collect();
+    assert_eq!(rows, ["a", "b", "c", "d", "e", "first"]);
 }
 
 #[tokio::test]

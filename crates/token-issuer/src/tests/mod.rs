@@ -10,6 +10,7 @@ mod finding;
 mod forgetting;
 mod inspecting;
 mod installation_keys;
+mod intake;
 mod issuing;
 mod organizations;
 mod playground;

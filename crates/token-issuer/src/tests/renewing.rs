@@ -121,14 +121,14 @@ impl App {
     }
 
     pub(super) async fn events(&self, action: &str) -> Vec<Value> {
-        let mut read = self.database.read().await.unwrap();
+        let mut read = self.database.read_settled().await.unwrap();
         let sql = "select detail from audit_events where action = $1 order by id";
         let found = fetch_all!(read.conn(), (Json<Value>,), sql, action).unwrap();
         found.into_iter().map(|(Json(detail),)| detail).collect()
     }
 
     pub(super) async fn chain(&self) -> Vec<ChainRow> {
-        let mut read = self.database.read().await.unwrap();
+        let mut read = self.database.read_settled().await.unwrap();
         let sql = "select id, root_id, attributes, expires_at, ends_at, renewed_at, client_address, request_id
                    from sessions order by id";
         fetch_all!(read.conn(), ChainRow, sql).unwrap()

@@ -219,6 +219,7 @@ async fn a_revoked_session_takes_its_chain_with_it_once() {
         }
         let bystander = app.issues("u").await.unwrap();
         let root = chain[0].claims().session_id();
+        app.services.issuer.settle().await;
         let mut tx = app.database.write().await.unwrap();
         for renewed in &chain[1..] {
             let sql = "update sessions set root_id = $2 where id = $1";
@@ -227,7 +228,7 @@ async fn a_revoked_session_takes_its_chain_with_it_once() {
         tx.commit().await.unwrap();
         let issuer = &app.services.issuer;
         let events = async || {
-            let mut read = app.database.read().await.unwrap();
+            let mut read = app.database.read_settled().await.unwrap();
             let sql = "select count(*) from audit_events where action = 'session.revoke'";
             fetch_one!(read.conn(), (i64,), sql).unwrap().0
         };

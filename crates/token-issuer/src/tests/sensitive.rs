@@ -66,7 +66,7 @@ async fn the_row_holds_keyed_hashes_and_nothing_prints_the_values() {
             "{printed}"
         );
 
-        let mut read = app.database.read().await.unwrap();
+        let mut read = app.database.read_settled().await.unwrap();
         let sql = "select attributes from sessions";
         let (Json(stored),) = fetch_one!(read.conn(), (Json<Value>,), sql).unwrap();
         let hasher = &app.services.issuer.hasher;

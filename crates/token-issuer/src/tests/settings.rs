@@ -159,7 +159,7 @@ impl App {
     }
 
     async fn count_sessions(&self) -> i64 {
-        let mut read = self.database.read().await.unwrap();
+        let mut read = self.database.read_settled().await.unwrap();
         let sql = "select count(*) from sessions";
         fetch_one!(read.conn(), (i64,), sql).unwrap().0
     }

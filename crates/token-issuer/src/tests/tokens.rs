@@ -48,7 +48,7 @@ async fn the_jwks_shows_the_active_and_the_next_key_and_nothing_private() {
             assert_eq!(fixed, ["ES256", "P-256", "EC", "sig"]);
             assert_eq!(key["kid"], thumbprint(key));
         }
-        let mut read = app.database.read().await.unwrap();
+        let mut read = app.database.read_settled().await.unwrap();
         let sql = "select kid, state from signing_keys order by state";
         let stored = fetch_all!(read.conn(), (String, String), sql).unwrap();
         let states: Vec<_> = stored.iter().map(|(_, state)| state.as_str()).collect();

@@ -73,6 +73,7 @@ async fn the_last_use_only_moves_forward() {
         let app = App::on(database).await;
         app.issues("user-42").await.unwrap();
         let key = app.caller.key_id();
+        app.services.issuer.settle().await;
         // Another node, whose clock is ahead, has counted meanwhile.
         let later = Timestamp::from_unix_seconds(NOW.unix_seconds() + 3_600);
         let mut tx = app.database.write().await.unwrap();
@@ -110,7 +111,7 @@ async fn counts_outlive_the_key_and_stay_in_its_organization() {
         )
         .await
         .unwrap();
-        let mut read = app.database.read().await.unwrap();
+        let mut read = app.database.read_settled().await.unwrap();
         let sql = "select tokens_issued from api_key_usage where api_key_id = $1";
         let (counted,) = fetch_one!(read.conn(), (i64,), sql, key.as_str()).unwrap();
         assert_eq!(counted, 1);

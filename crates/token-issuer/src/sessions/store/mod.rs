@@ -1,3 +1,4 @@
+mod recording;
 pub(crate) mod revoking;
 pub(super) mod search;
 
@@ -6,100 +7,13 @@ use policy::Resource;
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use storage::{
-    AudienceId, Conn, GroupSql, GroupWriter, OrganizationId, SessionId, StorageError, Timestamp,
-    execute, execute_group, fetch_all, fetch_one, fetch_optional,
+    AudienceId, Conn, OrganizationId, SessionId, StorageError, Timestamp, execute, fetch_all,
+    fetch_one, fetch_optional,
 };
 
 use super::Session;
 
-/// For SQLite: the rows of `$1`, then what they add to the counts of their keys and of the keys' days, `$2` and `$3`.
-macro_rules! record_on_sqlite {
-    () => {
-        // Materialized, because SQLite would otherwise render the row's JSON anew for each column.
-        "with rows as materialized (select value as row from json_each($1))
-         insert into sessions (id, organization_id, audience_id, api_key_id, kid, subject, roles, attributes,
-                               resources, request_id, client_address, issued_at, expires_at, root_id, ends_at,
-                               reference_hash, payload_ciphertext)
-         select unhex(row ->> 'id'), unhex(row ->> 'organization_id'), unhex(row ->> 'audience_id'),
-                row ->> 'api_key_id', row ->> 'kid', row ->> 'subject', row -> 'roles', row -> 'attributes',
-                row -> 'resources', row ->> 'request_id', row ->> 'client_address',
-                (row ->> 'issued_at') * 1000000, (row ->> 'expires_at') * 1000000,
-                unhex(row ->> 'root_id'), (row ->> 'ends_at') * 1000000, unhex(row ->> 'reference_hash'),
-                unhex(row ->> 'payload_ciphertext')
-         from rows;
-         insert into api_key_usage (api_key_id, organization_id, tokens_issued, last_used_at, last_used_address)
-         select value ->> 'api_key_id', unhex(value ->> 'organization_id'), value ->> 'tokens_issued',
-                (value ->> 'last_used_at') * 1000000, value ->> 'last_used_address'
-         from json_each($2) where true
-         on conflict (api_key_id) do update set
-             tokens_issued = api_key_usage.tokens_issued + excluded.tokens_issued,
-             last_used_at = max(api_key_usage.last_used_at, excluded.last_used_at),
-             last_used_address = case when excluded.last_used_at >= api_key_usage.last_used_at
-                 then excluded.last_used_address else api_key_usage.last_used_address end;
-         insert into api_key_usage_days (api_key_id, day, organization_id, tokens_issued)
-         select value ->> 'api_key_id', value ->> 'day', unhex(value ->> 'organization_id'),
-                value ->> 'tokens_issued'
-         from json_each($3) where true
-         on conflict (api_key_id, day) do update set
-             tokens_issued = api_key_usage_days.tokens_issued + excluded.tokens_issued"
-    };
-}
-
-/// The time of last use only moves forward.
-const RECORD: GroupSql = GroupSql {
-    sqlite: record_on_sqlite!(),
-    postgres: "with recorded as (
-                   insert into sessions (id, organization_id, audience_id, api_key_id, kid, subject, roles, attributes,
-                                         resources, request_id, client_address, issued_at, expires_at, root_id,
-                                         ends_at, reference_hash, payload_ciphertext)
-                   select r.id, r.organization_id, r.audience_id, r.api_key_id, r.kid, r.subject, r.roles,
-                          r.attributes, r.resources, r.request_id, r.client_address, to_timestamp(r.issued_at),
-                          to_timestamp(r.expires_at), r.root_id, to_timestamp(r.ends_at),
-                          decode(r.reference_hash, 'hex'), decode(r.payload_ciphertext, 'hex')
-                   from jsonb_to_recordset($1::jsonb) as r(
-                       id uuid, organization_id uuid, audience_id uuid, api_key_id text, kid text, subject text,
-                       roles jsonb, attributes jsonb, resources jsonb, request_id text, client_address text,
-                       issued_at bigint, expires_at bigint, root_id uuid, ends_at bigint,
-                       reference_hash text, payload_ciphertext text)
-               ), counted as (
-                   insert into api_key_usage (api_key_id, organization_id, tokens_issued, last_used_at,
-                                              last_used_address)
-                   select r.api_key_id, r.organization_id, r.tokens_issued, to_timestamp(r.last_used_at),
-                          r.last_used_address
-                   from jsonb_to_recordset($2::jsonb) as r(
-                       api_key_id text, organization_id uuid, tokens_issued bigint, last_used_at bigint,
-                       last_used_address text)
-                   on conflict (api_key_id) do update set
-                       tokens_issued = api_key_usage.tokens_issued + excluded.tokens_issued,
-                       last_used_at = greatest(api_key_usage.last_used_at, excluded.last_used_at),
-                       last_used_address = case when excluded.last_used_at >= api_key_usage.last_used_at
-                           then excluded.last_used_address else api_key_usage.last_used_address end
-               )
-               insert into api_key_usage_days (api_key_id, day, organization_id, tokens_issued)
-               select r.api_key_id, r.day, r.organization_id, r.tokens_issued
-               from jsonb_to_recordset($3::jsonb) as r(
-                   api_key_id text, day text, organization_id uuid, tokens_issued bigint)
-               on conflict (api_key_id, day) do update set
-                   tokens_issued = api_key_usage_days.tokens_issued + excluded.tokens_issued",
-};
-
-const RECORD_AT_ONCE: GroupSql = GroupSql {
-    sqlite: concat!("begin immediate;", record_on_sqlite!(), ";commit"),
-    postgres: RECORD.postgres,
-};
-
-/// Writes sessions, and adds them to the counts of their keys: three JSON lists.
-pub(super) async fn record(conn: Conn<'_>, lists: [String; 3]) -> Result<(), StorageError> {
-    execute_group(conn, RECORD, lists.into()).await
-}
-
-/// The same as a transaction of its own.
-pub(super) async fn record_at_once(
-    writer: &mut GroupWriter,
-    lists: [String; 3],
-) -> Result<(), StorageError> {
-    writer.write(RECORD_AT_ONCE, lists.into()).await
-}
+pub(super) use recording::record;
 
 /// Is there a row of this session in this organization?
 pub async fn exists(
