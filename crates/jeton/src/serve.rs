@@ -119,10 +119,10 @@ pub(crate) async fn serve(
     let pages = console::routes(console);
     server.run(http_api::service(&state, pages), stop).await;
     let services = state.services.clone();
-    if tokio::time::timeout(CLOSE_TIMEOUT, services.issuer.settle())
-        .await
-        .is_err()
-    {
+    if !matches!(
+        tokio::time::timeout(CLOSE_TIMEOUT, services.issuer.settle()).await,
+        Ok(Ok(()))
+    ) {
         tracing::error!("the rows of the last tokens could not be written in time");
     }
     keeper.abort();

@@ -3,88 +3,114 @@
 //! A session row may be promised before it is in its table: it waits in the [intake](crate::intake), or only in memory where the
 //! operator has chosen that. Whoever looks for such rows waits for them first, so that nobody ever sees the difference.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use crate::SessionId;
+use crate::{SessionId, StorageError};
+
+/// How long anybody waits for rows before it is told to come back.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The rows that this process has promised and not written yet.
 #[derive(Debug)]
 pub struct Arrivals {
-    departed: Mutex<Departed>,
-    /// How many rows have arrived.
-    arrived: watch::Sender<u64>,
+    on_their_way: Mutex<OnTheirWay>,
+    /// Whether they are stalled. Told anew whenever some have arrived.
+    stalled: watch::Sender<bool>,
     wanted: Notify,
 }
 
+/// By when they departed.
 #[derive(Debug, Default)]
-struct Departed {
-    /// How many rows have departed.
-    rows: u64,
-    on_their_way: HashSet<SessionId>,
+struct OnTheirWay {
+    departed: u64,
+    numbers: HashMap<SessionId, u64>,
+    outstanding: BTreeSet<u64>,
 }
 
 impl Default for Arrivals {
     fn default() -> Self {
         Self {
-            departed: Mutex::default(),
-            arrived: watch::Sender::new(0),
+            on_their_way: Mutex::default(),
+            stalled: watch::Sender::new(false),
             wanted: Notify::new(),
         }
     }
 }
 
 impl Arrivals {
-    /// This row is on its way from now on. To be called before its queue takes it, by whoever has a place there already, so that
-    /// rows arrive in the order in which a queue took them.
+    /// This row is on its way from now on. To be called before it is promised.
     pub fn depart(&self, row: SessionId) {
-        let mut departed = self.lock();
-        departed.rows += 1;
-        departed.on_their_way.insert(row);
+        let mut ours = self.lock();
+        ours.departed += 1;
+        let number = ours.departed;
+        ours.numbers.insert(row, number);
+        ours.outstanding.insert(number);
     }
 
-    /// These rows are where they belong, or never will be.
+    /// These rows are where they belong, or are not promised any more.
     pub fn arrive(&self, rows: impl Iterator<Item = SessionId>) {
-        let mut arrived = 0;
-        {
-            let mut departed = self.lock();
-            for row in rows {
-                departed.on_their_way.remove(&row);
-                arrived += 1;
+        let mut ours = self.lock();
+        for row in rows {
+            if let Some(number) = ours.numbers.remove(&row) {
+                ours.outstanding.remove(&number);
             }
         }
-        self.arrived.send_modify(|all| *all += arrived);
+        drop(ours);
+        self.stalled.send_modify(|_| {});
     }
 
-    /// What has departed never arrives: nobody is to wait for it.
-    pub fn close(&self) {
-        let mut departed = self.lock();
-        departed.on_their_way.clear();
-        let rows = departed.rows;
-        drop(departed);
-        self.arrived.send_modify(|all| *all = rows.max(*all));
+    /// Rows do not get where they belong for now: nobody is to wait for them, and nobody to be told that there are none.
+    pub fn stall(&self, stalled: bool) {
+        self.stalled.send_replace(stalled);
+    }
+
+    /// Has something gone wrong with rows on their way?
+    pub fn is_stalled(&self) -> bool {
+        *self.stalled.borrow()
     }
 
     /// Is this row on its way?
     pub fn has(&self, row: SessionId) -> bool {
-        self.lock().on_their_way.contains(&row)
+        self.lock().numbers.contains_key(&row)
     }
 
     /// How many rows are on their way.
     pub fn count(&self) -> usize {
-        self.lock().on_their_way.len()
+        self.lock().numbers.len()
     }
 
-    /// Returns when all rows that have departed so far have arrived.
-    pub async fn settle(&self) {
-        let target = self.lock().rows;
-        let mut arrived = self.arrived.subscribe();
-        while *arrived.borrow_and_update() < target {
+    /// Returns when all rows that have departed so far have arrived. Fails when they do not in time.
+    pub async fn settle(&self) -> Result<(), StorageError> {
+        let last = {
+            let ours = self.lock();
+            match ours.outstanding.last() {
+                None => return Ok(()),
+                Some(last) => *last,
+            }
+        };
+        let arrived = tokio::time::timeout(PATIENCE, self.arrived(last)).await;
+        Ok(arrived.map_err(|_| sqlx::Error::PoolTimedOut)??)
+    }
+
+    async fn arrived(&self, last: u64) -> Result<(), sqlx::Error> {
+        let mut news = self.stalled.subscribe();
+        loop {
+            // Marked as seen before it is looked: what comes in between wakes this again.
+            let stalled = *news.borrow_and_update();
+            let first = self.lock().outstanding.first().copied();
+            if first.is_none_or(|first| first > last) {
+                return Ok(());
+            }
+            if stalled {
+                return Err(sqlx::Error::PoolTimedOut);
+            }
             self.wanted.notify_one();
-            if arrived.changed().await.is_err() {
-                return;
+            if news.changed().await.is_err() {
+                return Err(sqlx::Error::PoolClosed);
             }
         }
     }
@@ -94,8 +120,10 @@ impl Arrivals {
         self.wanted.notified().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Departed> {
-        self.departed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, OnTheirWay> {
+        self.on_their_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

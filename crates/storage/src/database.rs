@@ -137,7 +137,7 @@ impl Database {
 
     /// The same as [`Database::read`], where all rows that this process has promised are to be seen.
     pub async fn read_settled(&self) -> Result<ReadConn, StorageError> {
-        self.arrivals.settle().await;
+        self.arrivals.settle().await?;
         self.read().await
     }
 
@@ -211,7 +211,8 @@ impl Database {
         }
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    /// Has it been closed?
+    pub fn is_closed(&self) -> bool {
         match &self.pools {
             Pools::Sqlite { writer, .. } => writer.is_closed(),
             Pools::Postgres(pool) => pool.is_closed(),

@@ -58,7 +58,9 @@ pub struct IntakeGroup {
 impl Intake {
     /// The intake of the embedded database, whose file is made when it is first needed; PostgreSQL has none.
     pub fn of(database: &Database) -> Option<Self> {
-        let mut path = database.file()?.into_os_string();
+        let file = database.file()?;
+        // As SQLite names its other files, whatever link leads to the database.
+        let mut path = file.canonicalize().unwrap_or(file).into_os_string();
         path.push(SUFFIX);
         Some(Self {
             database: database.clone(),

@@ -10,15 +10,15 @@ fn ids(number: usize) -> Vec<SessionId> {
 }
 
 /// Waits on a task of its own.
-fn waiting(arrivals: &Arc<Arrivals>) -> tokio::task::JoinHandle<()> {
+fn waiting(arrivals: &Arc<Arrivals>) -> tokio::task::JoinHandle<bool> {
     let arrivals = arrivals.clone();
-    tokio::spawn(async move { arrivals.settle().await })
+    tokio::spawn(async move { arrivals.settle().await.is_ok() })
 }
 
 #[tokio::test]
 async fn who_waits_is_let_go_by_the_last_of_the_rows_that_had_departed() {
     let arrivals = Arc::new(Arrivals::default());
-    arrivals.settle().await;
+    arrivals.settle().await.unwrap();
     let rows = ids(3);
     for row in &rows[..2] {
         arrivals.depart(*row);
@@ -32,28 +32,37 @@ async fn who_waits_is_let_go_by_the_last_of_the_rows_that_had_departed() {
     assert!(!waiter.is_finished());
     assert_eq!(arrivals.count(), 2);
     assert!(!arrivals.has(rows[0]) && arrivals.has(rows[1]) && arrivals.has(rows[2]));
+    // One that departed later does not stand for one that departed before.
+    arrivals.arrive(rows[2..].iter().copied());
+    arrivals.wanted().await;
+    assert!(!waiter.is_finished());
+    arrivals.depart(rows[2]);
     arrivals.arrive(rows[1..2].iter().copied());
-    waiter.await.unwrap();
+    assert!(waiter.await.unwrap());
     assert!(arrivals.has(rows[2]));
 }
 
 #[tokio::test]
-async fn nobody_waits_for_what_never_arrives() {
+async fn who_waits_for_what_is_stalled_is_told_so() {
     let arrivals = Arc::new(Arrivals::default());
-    let rows = ids(2);
+    let rows = ids(1);
     arrivals.depart(rows[0]);
     let waiter = waiting(&arrivals);
     arrivals.wanted().await;
-    arrivals.close();
-    waiter.await.unwrap();
-    assert_eq!(arrivals.count(), 0);
-    // Another task writes on.
-    arrivals.depart(rows[1]);
-    let waiter = waiting(&arrivals);
-    arrivals.wanted().await;
-    assert!(!waiter.is_finished());
-    arrivals.arrive(rows[1..].iter().copied());
-    waiter.await.unwrap();
+    arrivals.stall(true);
+    assert!(!waiter.await.unwrap());
+    assert!(arrivals.is_stalled() && arrivals.settle().await.is_err());
+    arrivals.arrive(rows.iter().copied());
+    assert!(arrivals.settle().await.is_ok());
+    arrivals.stall(false);
+    assert!(!arrivals.is_stalled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_ever() {
+    let arrivals = Arc::new(Arrivals::default());
+    arrivals.depart(ids(1)[0]);
+    assert!(arrivals.settle().await.unwrap_err().is_unavailable());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -83,7 +92,7 @@ async fn each_waiter_sees_the_row_that_was_promised_to_it() {
                 arrivals.depart(row);
                 place.send(row);
                 if number % 3 == 0 {
-                    arrivals.settle().await;
+                    arrivals.settle().await.unwrap();
                     assert!(written.lock().unwrap().contains(&row) && !arrivals.has(row));
                 }
             }

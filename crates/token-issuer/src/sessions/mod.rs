@@ -78,14 +78,14 @@ pub struct Session {
 impl TokenIssuer {
     /// Returns when the rows of all tokens that this node has answered are in their table. To be waited for before the process
     /// ends.
-    pub async fn settle(&self) {
-        self.database.arrivals().settle().await;
+    pub async fn settle(&self) -> Result<(), StorageError> {
+        self.database.arrivals().settle().await
     }
 
     /// Sorts what other processes have left in the intake of an embedded database into its tables. So does every start; this is
     /// for who reads beside a server that runs.
     pub async fn take_over(&self) -> Result<(), StorageError> {
-        recorder::take_over(&self.database).await
+        recorder::take_over(&self.database).await.map(drop)
     }
 
     /// A connection that sees all sessions that this node has issued.
@@ -96,14 +96,14 @@ impl TokenIssuer {
     /// A connection that sees this session, if this node has issued it.
     pub(crate) async fn read_session(&self, id: SessionId) -> Result<ReadConn, StorageError> {
         if self.database.arrivals().has(id) {
-            self.settle().await;
+            self.settle().await?;
         }
         self.database.read().await
     }
 
     /// A transaction that finds all sessions that this node has issued.
     pub(crate) async fn write_sessions(&self) -> Result<Transaction, StorageError> {
-        self.settle().await;
+        self.settle().await?;
         self.database.write().await
     }
 
@@ -112,9 +112,11 @@ impl TokenIssuer {
         &self,
         reference: &[u8; 32],
     ) -> Result<Option<(SessionId, String, Vec<u8>)>, StorageError> {
+        // Asked before the table is: what arrives in between would be in neither.
+        let all_arrived = self.database.arrivals().count() == 0;
         let mut read = self.database.read().await?;
         let found = store::find_reference(read.conn(), reference).await?;
-        if found.is_some() || self.database.arrivals().count() == 0 {
+        if found.is_some() || all_arrived {
             return Ok(found);
         }
         drop(read);

@@ -144,7 +144,7 @@ impl TokenIssuer {
     ) -> Result<(), RevokeError> {
         let cut = self.cut(organization, target).await?;
         let mut tx = self.write_sessions().await?;
-        // Read when nothing else writes: what is committed before this has an earlier id.
+        // What was answered before this has an earlier id.
         let now = self.clock.now();
         let before = before.unwrap_or(now);
         if before > now {
@@ -216,7 +216,7 @@ impl TokenIssuer {
             RevocationTarget::Role(role) => plain(CutoffKind::Role, role),
             RevocationTarget::Audience(name) => {
                 let audiences = {
-                    let mut read = self.read_sessions().await?;
+                    let mut read = self.database.read().await?;
                     audiences::store::list(read.conn(), organization).await?
                 };
                 let found = audiences.into_iter().find(|it| it.name.as_str() == name);

@@ -248,7 +248,7 @@ impl TokenIssuer {
     async fn lens(&self, organization: OrganizationId) -> Result<Lens, FindError> {
         let now = self.clock.now();
         let (version, audiences) = {
-            let mut read = self.read_sessions().await?;
+            let mut read = self.database.read().await?;
             let version = cutoffs::revocation_version(read.conn(), organization).await?;
             let audiences = audiences::store::names(read.conn(), organization).await?;
             (version.unwrap_or_default(), audiences)

@@ -1,12 +1,14 @@
 //! On SQLite, rows wait in the intake before they are in their table. Nobody sees the difference, and no end of a process loses or
 //! counts one twice.
 
-use storage::testing::ScratchDatabase;
-use storage::{Database, Engine, Intake, OrganizationId, SessionId, fetch_all};
+use std::time::Duration;
 
-use super::{App, MASTER, NOW, start};
-use crate::Services;
-use crate::sessions::SessionFilter;
+use storage::testing::ScratchDatabase;
+use storage::{Database, Engine, Intake, OrganizationId, SessionId, execute, fetch_all};
+
+use super::{App, MASTER, NOW, request, start};
+use crate::sessions::{RecordError, SessionFilter};
+use crate::{IssueError, IssueRequest, Origin, Services};
 
 const TOKENS: usize = 5;
 
@@ -103,10 +105,10 @@ async fn what_two_processes_sort_is_there_and_counts_once() {
     let database = Database::connect(scratch.url()).await.unwrap();
     let other = start(&database, MASTER).await.unwrap();
     // The first one has not noticed, and sorts the same rows.
-    app.services.issuer.settle().await;
+    app.services.issuer.settle().await.unwrap();
     let next = app.issues("next").await.unwrap();
     issued.push(next.claims().session_id());
-    app.services.issuer.settle().await;
+    app.services.issuer.settle().await.unwrap();
     assert_eq!(in_table(&app.database).await, issued);
     assert_eq!(counted(&other, app.organization.id, &app).await, 6);
     // What is sorted is forgotten with the next group, which stays for now.
@@ -115,9 +117,49 @@ async fn what_two_processes_sort_is_there_and_counts_once() {
 }
 
 #[tokio::test]
+async fn what_the_table_refuses_is_not_forgotten_by_the_next_process() {
+    let (scratch, app, _) = with_rows_in_the_intake().await;
+    app.services.issuer.settle().await.unwrap();
+    let mut tx = app.database.write().await.unwrap();
+    let sql =
+        "create trigger refusal before insert on sessions begin select raise(abort, 'no'); end";
+    execute!(tx.conn(), sql).unwrap();
+    tx.commit().await.unwrap();
+    app.issues("refused").await.unwrap();
+
+    let database = Database::connect(scratch.url()).await.unwrap();
+    let next = start(&database, MASTER).await.unwrap();
+    assert!(next.issuer.settle().await.unwrap_err().is_unavailable());
+    let request = IssueRequest {
+        grant: request("user-42"),
+        origin: Origin {
+            request_id: "req-2".to_owned(),
+            client: "2001:db8::7".parse().unwrap(),
+        },
+    };
+    let refused = next.issuer.issue(&app.caller, request).await.unwrap_err();
+    assert!(
+        matches!(refused, IssueError::Record(RecordError::Refused)),
+        "{refused:?}"
+    );
+    let mut tx = app.database.write().await.unwrap();
+    execute!(tx.conn(), "drop trigger refusal").unwrap();
+    tx.commit().await.unwrap();
+    let settled = async {
+        while next.issuer.settle().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let settled = tokio::time::timeout(Duration::from_secs(30), settled);
+    settled.await.unwrap();
+    assert_eq!(in_table(&database).await.len(), TOKENS + 1);
+    assert_eq!(counted(&next, app.organization.id, &app).await, 6);
+}
+
+#[tokio::test]
 async fn a_group_that_cannot_be_read_is_left_alone() {
     let (scratch, app, _) = with_rows_in_the_intake().await;
-    app.services.issuer.settle().await;
+    app.services.issuer.settle().await.unwrap();
     let mut intake = Intake::of(&app.database).unwrap();
     let broken = intake.append("{ no list".to_owned(), &[]).await.unwrap();
     intake.close().await;

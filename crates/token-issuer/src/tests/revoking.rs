@@ -219,7 +219,7 @@ async fn a_revoked_session_takes_its_chain_with_it_once() {
         }
         let bystander = app.issues("u").await.unwrap();
         let root = chain[0].claims().session_id();
-        app.services.issuer.settle().await;
+        app.services.issuer.settle().await.unwrap();
         let mut tx = app.database.write().await.unwrap();
         for renewed in &chain[1..] {
             let sql = "update sessions set root_id = $2 where id = $1";

@@ -73,7 +73,7 @@ async fn the_last_use_only_moves_forward() {
         let app = App::on(database).await;
         app.issues("user-42").await.unwrap();
         let key = app.caller.key_id();
-        app.services.issuer.settle().await;
+        app.services.issuer.settle().await.unwrap();
         // Another node, whose clock is ahead, has counted meanwhile.
         let later = Timestamp::from_unix_seconds(NOW.unix_seconds() + 3_600);
         let mut tx = app.database.write().await.unwrap();

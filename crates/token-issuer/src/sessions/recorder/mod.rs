@@ -26,7 +26,6 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use self::direct::Direct;
-use self::late::Progress;
 pub(super) use self::late::take_over;
 use self::queue::{Pending, QUEUE, Requester};
 use self::writing::{Writer, within_time};
@@ -89,8 +88,8 @@ pub(crate) struct Recorder {
     activity: Arc<Activity>,
     steps: Arc<Steps>,
     log: IssuanceLog,
-    /// Where rows go through the intake.
-    sorting: Option<Arc<Progress>>,
+    /// Do rows get into their table some time after their tokens have left?
+    late: bool,
 }
 
 impl Recorder {
@@ -102,15 +101,16 @@ impl Recorder {
         activity: Arc<Activity>,
         steps: Arc<Steps>,
     ) -> Result<Self, StorageError> {
-        take_over(&database).await?;
+        let refused = take_over(&database).await?;
         let (queue, waiting) = mpsc::channel(QUEUE);
         let intake = match log {
             IssuanceLog::Durable => Intake::of(&database),
             IssuanceLog::Buffered => None,
         };
-        let sorting = if let Some(intake) = intake {
+        let late = intake.is_some() || log == IssuanceLog::Buffered;
+        if let Some(intake) = intake {
             let activity = activity.clone();
-            Some(late::start(database.clone(), intake, activity, waiting))
+            late::start(database.clone(), intake, activity, waiting, refused);
         } else {
             let direct = Direct {
                 writer: Writer::new(database.clone()),
@@ -118,8 +118,7 @@ impl Recorder {
                 log,
             };
             tokio::spawn(direct.run(waiting));
-            None
-        };
+        }
         Ok(Self {
             queue,
             database,
@@ -127,7 +126,7 @@ impl Recorder {
             activity,
             steps,
             log,
-            sorting,
+            late,
         })
     }
 
@@ -153,10 +152,6 @@ impl Recorder {
             self.enter(place, row, None);
             return Ok(Recorded(()));
         }
-        // Nobody would find its row.
-        if self.sorting.as_ref().is_some_and(|it| it.is_stuck()) {
-            return Err(RecordError::Refused);
-        }
         let (requester, committed) = oneshot::channel();
         let place = self.queue.try_reserve().map_err(|error| match error {
             TrySendError::Full(()) => RecordError::Overloaded,
@@ -171,7 +166,7 @@ impl Recorder {
     }
 
     fn enter(&self, place: Permit<'_, Pending>, row: Row, requester: Option<Requester>) {
-        if self.sorting.is_some() || requester.is_none() {
+        if self.late {
             self.database.arrivals().depart(row.session());
         }
         place.send(Pending { row, requester });
@@ -229,9 +224,6 @@ impl Recorder {
         origin: &Origin,
         condition: Condition,
     ) -> Result<bool, RecordError> {
-        if !matches!(condition, Condition::Nothing) {
-            self.database.arrivals().settle().await;
-        }
         let _timer = self.steps.record.time();
         let rows = tokens
             .iter()

@@ -48,13 +48,6 @@ impl Writer {
     }
 }
 
-/// Nobody is to wait for what is not written any more.
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.database.arrivals().close();
-    }
-}
-
 /// Writes a group of rows unless it has been written. Groups are written whole, so one of its rows tells.
 pub(super) async fn write_once(database: &Database, rows: &[&Row]) -> Result<(), StorageError> {
     let Some(first) = rows.first() else {
