@@ -162,13 +162,11 @@ impl Sorter {
     /// While none comes, what was refused is tried again.
     async fn next(&mut self, committed: &mut mpsc::Receiver<Group>) -> Option<Group> {
         while !self.refused.is_empty() {
-            match timeout(REFUSED_FOR, committed.recv()).await {
-                Ok(group) => return group,
-                Err(_) => {
-                    let refused = std::mem::take(&mut self.refused);
-                    self.sort_one_by_one(refused).await;
-                }
+            if let Ok(group) = timeout(REFUSED_FOR, committed.recv()).await {
+                return group;
             }
+            let refused = std::mem::take(&mut self.refused);
+            self.sort_one_by_one(refused).await;
         }
         committed.recv().await
     }
