@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use key_admin::Act;
 use storage::testing::ScratchDatabase;
 use storage::{Database, Engine, Intake, OrganizationId, SessionId, execute, fetch_all};
 
 use super::{App, MASTER, NOW, request, start};
-use crate::sessions::{RecordError, SessionFilter};
+use crate::sessions::{RecordError, RevocationTarget, SessionFilter};
 use crate::{IssueError, IssueRequest, Origin, Services};
 
 const TOKENS: usize = 5;
@@ -125,7 +126,8 @@ async fn what_the_table_refuses_is_not_forgotten_by_the_next_process() {
         "create trigger refusal before insert on sessions begin select raise(abort, 'no'); end";
     execute!(tx.conn(), sql).unwrap();
     tx.commit().await.unwrap();
-    app.issues("refused").await.unwrap();
+    let refused = app.issues("refused").await.unwrap();
+    let id = refused.claims().session_id();
 
     let database = Database::connect(scratch.url()).await.unwrap();
     let next = start(&database, MASTER).await.unwrap();
@@ -142,6 +144,15 @@ async fn what_the_table_refuses_is_not_forgotten_by_the_next_process() {
         matches!(refused, IssueError::Record(RecordError::Refused)),
         "{refused:?}"
     );
+    // A cutoff holds for what comes into the table later.
+    let organization = app.organization.id;
+    let act = Act::on_command_line();
+    let subject = RevocationTarget::Subject("refused".to_owned());
+    let cut = next
+        .issuer
+        .revoke_sessions(&act, organization, subject, None);
+    cut.await.unwrap();
+
     let mut tx = app.database.write().await.unwrap();
     execute!(tx.conn(), "drop trigger refusal").unwrap();
     tx.commit().await.unwrap();
@@ -153,6 +164,8 @@ async fn what_the_table_refuses_is_not_forgotten_by_the_next_process() {
     let settled = tokio::time::timeout(Duration::from_secs(30), settled);
     settled.await.unwrap();
     assert_eq!(in_table(&database).await.len(), TOKENS + 1);
+    let found = next.issuer.find_session(organization, id).await.unwrap();
+    assert!(!found.unwrap().state.is_active());
     assert_eq!(counted(&next, app.organization.id, &app).await, 6);
 }
 
